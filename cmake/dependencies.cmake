@@ -1,38 +1,71 @@
 # What gw needs. Nothing is downloaded unless GW_FETCH_DEPS is ON.
-# Defines: gw_asio_definitions, gw_llhttp_objects, gw_private_dependencies.
+# Defines: gw_asio_definitions, gw_llhttp_objects, gw_private_dependencies, gw_yaml_package (OFF if yaml-cpp was fetched).
 list(PREPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
+include(${CMAKE_CURRENT_LIST_DIR}/fetch.cmake)
 
-# Asio: in public headers. 1.22.1 is the first with what gw uses of cancellation.
-find_package(Asio 1.22.1)
+# Asio: in public headers. 1.22.1 is the first that has all of cancellation that gw uses.
+find_package(Asio 1.22.1 QUIET)
 if(NOT Asio_FOUND)
   message(FATAL_ERROR "Asio 1.22.1 or newer (standalone) was not found: apt install libasio-dev, or -DAsio_ROOT=DIR")
 endif()
 # Asio 1.22 does not see that clang has coroutines. These are PUBLIC: every file of a program must agree on them.
-set(gw_asio_definitions ASIO_NO_DEPRECATED $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_CO_AWAIT=1> $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_STD_COROUTINE=1>)
+set(gw_asio_definitions
+  ASIO_NO_DEPRECATED $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_CO_AWAIT=1> $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_STD_COROUTINE=1>)
 
-# yaml-cpp: 0.7 calls its target yaml-cpp, later ones yaml-cpp::yaml-cpp.
-find_package(yaml-cpp 0.7 QUIET)
-if(NOT yaml-cpp_FOUND)
-  message(FATAL_ERROR "yaml-cpp 0.7 or newer was not found: apt install libyaml-cpp-dev, or -Dyaml-cpp_ROOT=DIR")
-endif()
-if(TARGET yaml-cpp::yaml-cpp)
-  set(gw_yaml_target yaml-cpp::yaml-cpp)
-else()
-  set(gw_yaml_target yaml-cpp)
-endif()
-
-# RapidJSON: headers only, and its package defines no target everywhere.
+# RapidJSON: headers only. Not every package of it defines a target.
 find_path(RapidJSON_HEADER_DIR rapidjson/document.h HINTS ${RapidJSON_ROOT} PATH_SUFFIXES include)
 mark_as_advanced(RapidJSON_HEADER_DIR)
-if(NOT RapidJSON_HEADER_DIR)
-  message(FATAL_ERROR "RapidJSON was not found: apt install rapidjson-dev, or -DRapidJSON_ROOT=DIR")
+set(gw_rapidjson_dir ${RapidJSON_HEADER_DIR})
+if(NOT gw_rapidjson_dir)
+  gw_fetch(rapidjson gw_rapidjson_dir "apt install rapidjson-dev, or -DRapidJSON_ROOT=DIR")
+  string(APPEND gw_rapidjson_dir /include)
 endif()
 add_library(gw_rapidjson INTERFACE)
-target_include_directories(gw_rapidjson SYSTEM INTERFACE ${RapidJSON_HEADER_DIR})
-# A namespace of our own keeps gw's copy apart from another one in the same program; its member iterator class is
+target_include_directories(gw_rapidjson SYSTEM INTERFACE ${gw_rapidjson_dir})
+# A namespace of our own keeps gw's copy apart from another one in the same program; RapidJSON's iterator class is
 # ambiguous to compare in C++20.
 target_compile_definitions(gw_rapidjson INTERFACE RAPIDJSON_NAMESPACE=gw_rapidjson_ns RAPIDJSON_NOMEMBERITERATORCLASS)
+
+# yaml-cpp: up to 0.7 the target is yaml-cpp, later yaml-cpp::yaml-cpp.
+find_package(yaml-cpp 0.7 QUIET)
+set(gw_yaml_package ${yaml-cpp_FOUND})
+if(NOT yaml-cpp_FOUND)
+  gw_fetch(yaml-cpp gw_yaml_dir "apt install libyaml-cpp-dev, or -Dyaml-cpp_ROOT=DIR")
+  set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)
+  set(YAML_BUILD_SHARED_LIBS OFF)
+  set(YAML_CPP_BUILD_TESTS OFF)
+  set(YAML_CPP_BUILD_TOOLS OFF)
+  set(YAML_CPP_BUILD_CONTRIB OFF)
+  set(YAML_CPP_INSTALL OFF)
+  add_subdirectory(${gw_yaml_dir} ${PROJECT_BINARY_DIR}/yaml-cpp EXCLUDE_FROM_ALL)
+  set_target_properties(yaml-cpp PROPERTIES
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+endif()
+set(gw_yaml_target yaml-cpp)
+if(TARGET yaml-cpp::yaml-cpp)
+  set(gw_yaml_target yaml-cpp::yaml-cpp)
+endif()
 
 include(${CMAKE_CURRENT_LIST_DIR}/llhttp.cmake)
 
 set(gw_private_dependencies ${gw_yaml_target} $<BUILD_INTERFACE:gw_rapidjson> ${gw_llhttp_target})
+
+# Makes doctest::doctest; for the tests alone.
+macro(gw_need_doctest)
+  find_package(doctest QUIET)
+  if(NOT TARGET doctest::doctest)
+    gw_fetch(doctest gw_doctest_dir "apt install doctest-dev")
+    add_library(doctest::doctest INTERFACE IMPORTED)
+    set_target_properties(doctest::doctest PROPERTIES INTERFACE_INCLUDE_DIRECTORIES ${gw_doctest_dir})
+  endif()
+endmacro()
+
+# Makes CLI11::CLI11; for the program gw alone.
+macro(gw_need_cli11)
+  find_package(CLI11 QUIET)
+  if(NOT TARGET CLI11::CLI11)
+    gw_fetch(cli11 gw_cli11_dir "apt install libcli11-dev")
+    add_library(CLI11::CLI11 INTERFACE IMPORTED)
+    set_target_properties(CLI11::CLI11 PROPERTIES INTERFACE_INCLUDE_DIRECTORIES ${gw_cli11_dir}/include)
+  endif()
+endmacro()

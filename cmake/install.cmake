@@ -3,6 +3,9 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/gw)
 
 install(TARGETS gw gw_core EXPORT gwTargets)
+if(NOT gw_yaml_package)
+  install(TARGETS yaml-cpp EXPORT gwTargets)
+endif()
 install(DIRECTORY include/gw DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT gwTargets NAMESPACE gw:: DESTINATION ${package_dir})
 

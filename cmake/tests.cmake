@@ -17,3 +17,13 @@ function(gw_unit_tests)
     set_tests_properties(unit.${name} PROPERTIES TIMEOUT 60 FAIL_REGULAR_EXPRESSION "test cases: +0 ")
   endforeach()
 endfunction()
+
+# gw_fuzz_targets(NAME...): builds gw_fuzz_NAME from tests/fuzz/NAME_fuzz.cpp, with libFuzzer.
+function(gw_fuzz_targets)
+  foreach(name ${ARGN})
+    add_executable(gw_fuzz_${name} fuzz/${name}_fuzz.cpp)
+    target_include_directories(gw_fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    target_link_options(gw_fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(gw_fuzz_${name} PRIVATE gw gw_warnings)
+  endforeach()
+endfunction()

@@ -1,0 +1,177 @@
+/// \file
+/// Level 2: one request on its way through the gateway, as stages and handlers see it.
+#pragma once
+
+#include <gw/log.hpp>
+#include <gw/message.hpp>
+#include <gw/params.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+
+class Upstream;
+
+namespace detail {
+
+/// What a context needs of the gateway around it; tests bring their own, or none. Outlives the
+/// context's requests.
+class Host {
+ public:
+  virtual ~Host() = default;
+  /// Does what `Context::send` promises. `upstream` lives until the task has ended.
+  virtual Task<Result<Response>> send(const Upstream& upstream, Request request) = 0;
+  /// Takes one line; must not throw.
+  virtual void log(LogLevel level, std::string_view line) = 0;
+};
+
+struct ContextAccess;
+
+}  // namespace detail
+
+/// A request, its response, and what is known about both. Made by gw for every parsed request;
+/// lives until the last `done` hook has returned, across any `co_await`. Neither copied nor moved
+/// nor used on another thread than its worker's (asserted).
+class GW_EXPORT Context {
+ public:
+  /// A context without a gateway, for testing stages: fill `req`, call the hooks, look at `res`.
+  Context();
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  Request req;    ///< the client's request
+  Response res;   ///< the response; its body is unread while response hooks run
+  Params params;  ///< the path parameters of the route, percent-decoded
+
+  /// Answers the request: no later stage and no handler runs. In a response hook, or after
+  /// `next()`, it replaces the response, and views into the replaced one end. Ignored and logged
+  /// once the head has been sent.
+  void reply(Response response);
+  /// The same with a `text/plain` content.
+  void reply(int status, std::string text) { reply(Response(status, std::move(text))); }
+  /// Answers with the status and message of a failure, and remembers it (also once the head has
+  /// been sent).
+  void fail(Failure failure);
+
+  /// Whether there is a response: of a stage, a handler, or an upstream.
+  bool has_reply() const noexcept { return has_reply_; }
+  /// Whether the head of the response is on its way, so that `reply` comes too late.
+  bool is_head_sent() const noexcept { return head_sent_; }
+  /// What went wrong below, or nothing: no route, the upstream, the handler.
+  const std::optional<Failure>& failure() const noexcept { return failure_; }
+
+  /// Sends `request` to an upstream with its pool, limits and timeouts, from a coroutine stage or
+  /// handler. Redirects are not followed; any status is a success. The response's body must be
+  /// read or dropped before the context ends, and `upstream` must live until the task has ended.
+  /// Without a gateway (tests) it fails with `Error::no_endpoint`.
+  Task<Result<Response>> send(const Upstream& upstream, Request request);
+
+  /// The name of the route that was taken; empty if there was none.
+  std::string_view route() const noexcept { return route_; }
+  /// The id of this request: 32 hexadecimal digits, formatted by the first call, or what `set_id`
+  /// was given. No two requests of a process get the same digits. The view is valid as long as the context.
+  std::string_view id() const;
+  /// Replaces the id by a copy of `id`; views of the old one stay valid. Anything but 1 to 128
+  /// token characters is ignored.
+  void set_id(std::string_view id);
+  /// The client's IP address as text, "127.0.0.1" or "::1"; empty for `Gateway::dispatch`.
+  std::string_view client_address() const noexcept { return client_address_; }
+  /// When the first byte of the request arrived.
+  std::chrono::system_clock::time_point started() const noexcept { return started_; }
+  /// Time since then.
+  std::chrono::nanoseconds elapsed() const noexcept { return std::chrono::steady_clock::now() - started_steady_; }
+  /// Bytes of response content sent so far; complete in `done`.
+  std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
+  /// Whether the whole response was handed to the client; known in `done`.
+  bool is_complete() const noexcept { return is_complete_; }
+  /// Writes a line to the gateway's log, followed by the request's id. Control characters become
+  /// spaces: `line` may hold text from outside. Dropped if there is no gateway.
+  void log(LogLevel level, std::string_view line) const;
+
+  /// One value of type `T` for this request, made on first use: how stages talk to each other.
+  /// The reference is valid as long as the context.
+  template <class T>
+  T& slot() {
+    if (T* found = find<T>()) return *found;
+    auto value = std::make_shared<T>();
+    T& made = *value;
+    slots_.emplace_back(&slot_tag<T>, std::move(value));
+    return made;
+  }
+  /// The value that `slot<T>()` made, or null: for `done` hooks.
+  template <class T>
+  const T* find_slot() const {
+    return find<T>();
+  }
+
+ private:
+  friend struct detail::ContextAccess;
+  template <class T>
+  static constexpr char slot_tag{};
+
+  template <class T>
+  T* find() const {
+    check_thread();
+    for (const auto& [type, value] : slots_)
+      if (type == &slot_tag<T>) return static_cast<T*>(value.get());
+    return nullptr;
+  }
+  void check_thread() const { GW_ASSERT(thread_ == std::this_thread::get_id()); }
+
+  bool has_reply_ = false;
+  bool head_sent_ = false;
+  bool is_complete_ = false;
+  std::optional<Failure> failure_;
+  detail::Host* host_ = nullptr;
+  std::string_view route_;
+  std::string_view client_address_;
+  std::chrono::system_clock::time_point started_;
+  std::chrono::steady_clock::time_point started_steady_;
+  std::uint64_t bytes_sent_ = 0;
+  std::uint64_t id_seed_ = 0;
+  std::uint64_t id_number_ = 0;
+  std::size_t entered_ = 0;  // the stage that the pipeline has come to; tells a second next() from the first
+  mutable std::string_view id_;
+  std::vector<std::pair<const char*, std::shared_ptr<void>>> slots_;
+  mutable detail::Arena arena_;  // of the id, which is formatted when read, and of decoded parameters
+  std::thread::id thread_;
+};
+
+namespace detail {
+
+/// How gw's own code fills a context.
+struct ContextAccess {
+  /// Begins a request on the calling thread, of which the clocks start now. `req` is left alone, so
+  /// it may be parsed before or after. Requests whose `id_seed` and `id_number` are not both equal
+  /// have different ids. `client_address` must outlive the request.
+  GW_EXPORT static void begin(Context& c, Host* host, std::uint64_t id_seed, std::uint64_t id_number, std::string_view client_address);
+  /// Ends it: drops bodies, then slots, and empties the rest, keeping memory for the next request.
+  GW_EXPORT static void end(Context& c);
+  static void set_route(Context& c, std::string_view name) { c.route_ = name; }
+  /// Takes the parameters of a match over: values with an escape are decoded into the context's
+  /// memory, the others stay views into the path.
+  GW_EXPORT static void set_params(Context& c, const Params& raw);
+  static void set_replied(Context& c) { c.has_reply_ = true; }
+  static void set_head_sent(Context& c) { c.head_sent_ = true; }
+  static void set_complete(Context& c) { c.is_complete_ = true; }
+  static void set_failure(Context& c, Failure f) { c.failure_ = f; }
+  static void add_bytes_sent(Context& c, std::uint64_t n) { c.bytes_sent_ += n; }
+  static std::size_t& entered(Context& c) { return c.entered_; }
+  static Host* host(Context& c) { return c.host_; }
+  static Arena& arena(Context& c) { return c.arena_; }
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace gw

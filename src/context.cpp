@@ -1,0 +1,118 @@
+#include <gw/context.hpp>
+
+#include <initializer_list>
+
+namespace gw {
+inline namespace v0 {
+namespace {
+
+constexpr std::size_t longest_id = 128;
+
+/// Mixes all bits of a word with all others: the finaliser of splitmix64.
+constexpr std::uint64_t mixed(std::uint64_t x) noexcept {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+/// Writes 16 digits.
+char* put_hex(char* out, std::uint64_t word) noexcept {
+  for (int shift = 60; shift >= 0; shift -= 4) *out++ = "0123456789abcdef"[(word >> shift) & 15];
+  return out;
+}
+
+Task<Result<Response>> no_gateway() { co_return Failure(Error::no_endpoint); }
+
+}  // namespace
+
+Context::Context() { detail::ContextAccess::begin(*this, nullptr, 0, 0, {}); }
+Context::~Context() { detail::ContextAccess::end(*this); }
+
+void Context::reply(Response response) {
+  check_thread();
+  if (head_sent_) {
+    log(LogLevel::warning, "reply " + std::to_string(response.status) + " ignored: the head of the response has been sent");
+    return;
+  }
+  res = std::move(response);
+  has_reply_ = true;
+}
+
+void Context::fail(Failure failure) {
+  failure_ = failure;
+  reply(Response::error(status_of(failure.code), message_of(failure.code)));
+}
+
+Task<Result<Response>> Context::send(const Upstream& upstream, Request request) {
+  check_thread();
+  return host_ ? host_->send(upstream, std::move(request)) : no_gateway();
+}
+
+std::string_view Context::id() const {
+  check_thread();
+  if (id_.empty()) {
+    // A Feistel network permutes the pairs of seed and number: ids look random and never repeat.
+    std::uint64_t left = id_seed_, right = id_number_;
+    for (const std::uint64_t key : {0x9e3779b97f4a7c15u, 0xd1b54a32d192ed03u, 0xaef17502108ef2d9u, 0x8cb92ba72f3d8dd7u}) {
+      left ^= mixed(right + key);
+      std::swap(left, right);
+    }
+    char* const digits = arena_.allocate(32);
+    put_hex(put_hex(digits, left), right);
+    id_ = {digits, 32};
+  }
+  return id_;
+}
+
+void Context::set_id(std::string_view id) {
+  check_thread();
+  if (id.size() <= longest_id && is_token(id)) id_ = arena_.copy(id);
+}
+
+void Context::log(LogLevel level, std::string_view line) const {
+  if (!host_) return;
+  std::string text;
+  text.append(line).append(" (request ").append(id()).append(")");
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  host_->log(level, text);
+}
+
+namespace detail {
+
+void ContextAccess::begin(Context& c, Host* host, std::uint64_t id_seed, std::uint64_t id_number, std::string_view client_address) {
+  c.host_ = host;
+  c.id_seed_ = id_seed;
+  c.id_number_ = id_number;
+  c.client_address_ = client_address;
+  c.started_ = std::chrono::system_clock::now();
+  c.started_steady_ = std::chrono::steady_clock::now();
+  c.thread_ = std::this_thread::get_id();
+}
+
+void ContextAccess::end(Context& c) {
+  // Bodies first: a filter may use a slot.
+  c.req.clear();
+  c.res.clear();
+  c.slots_.clear();
+  c.params = {};
+  c.has_reply_ = c.head_sent_ = c.is_complete_ = false;
+  c.failure_.reset();
+  c.host_ = nullptr;
+  c.route_ = c.client_address_ = c.id_ = {};
+  c.bytes_sent_ = 0;
+  c.entered_ = 0;
+  c.arena_.clear();
+}
+
+void ContextAccess::set_params(Context& c, const Params& raw) {
+  c.params = raw;
+  for (std::size_t i = 0; i < raw.size(); ++i) {
+    const std::string_view value = raw.at(i).value;
+    if (value.find('%') != value.npos) c.params.borrow_value(i, c.arena_.copy(percent_decode(value)));
+  }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace gw

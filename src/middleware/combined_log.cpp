@@ -1,0 +1,102 @@
+#include "middleware/combined_log.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace gw {
+inline namespace v0 {
+namespace detail {
+namespace {
+
+constexpr auto is_plain = [] {
+  std::array<bool, 256> table{};
+  for (unsigned c = 0x20; c < 0x7f; ++c) table[c] = c != '"' && c != '\\';
+  return table;
+}();
+
+void append_number(std::string& out, std::uint64_t number) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
+
+void append_two_digits(std::string& out, unsigned number) {
+  out += static_cast<char>('0' + number / 10);
+  out += static_cast<char>('0' + number % 10);
+}
+
+/// `append_log_time`, worked out once per second and thread.
+void append_cached_time(std::string& out, std::chrono::sys_seconds time) {
+  thread_local struct {
+    std::chrono::sys_seconds time = std::chrono::sys_seconds::min();
+    std::string text;
+  } last;
+  if (last.time != time) {
+    last.text.clear();
+    append_log_time(last.text, time);
+    last.time = time;
+  }
+  out += last.text;
+}
+
+int logged_status(const Context& c) noexcept {
+  if (c.is_head_sent()) return c.res.status;
+  const bool client_left = !c.has_reply() || (c.failure() && c.failure()->code == Error::client_gone);
+  return client_left ? status_of(Error::client_gone) : c.res.status;
+}
+
+}  // namespace
+
+void append_quotable(std::string& out, std::string_view text) {
+  if (text.empty()) out += '-';
+  std::size_t copied = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (is_plain[c]) continue;
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    out.append(text, copied, i - copied).append("\\x");
+    out += digits[c >> 4];
+    out += digits[c & 15];
+    copied = i + 1;
+  }
+  out.append(text, copied);
+}
+
+void append_log_time(std::string& out, std::chrono::sys_seconds time) {
+  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const auto days = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(days);
+  const std::chrono::hh_mm_ss clock(time - days);
+  append_two_digits(out, static_cast<unsigned>(date.day()));
+  out += '/';
+  out.append(months, 3 * (static_cast<unsigned>(date.month()) - 1), 3);
+  out += '/';
+  append_number(out, static_cast<std::uint64_t>(static_cast<int>(date.year())));
+  for (const auto part : {clock.hours().count(), clock.minutes().count(), static_cast<long>(clock.seconds().count())}) {
+    out += ':';
+    append_two_digits(out, static_cast<unsigned>(part));
+  }
+  out += " +0000";
+}
+
+void append_combined(std::string& out, const Context& c) {
+  append_quotable(out, c.client_address());
+  out += " - - [";
+  append_cached_time(out, std::chrono::floor<std::chrono::seconds>(c.started()));
+  out += "] \"";
+  out += to_string(c.req.method);
+  out += ' ';
+  append_quotable(out, c.req.target());
+  out += c.req.version == Version::http10 ? " HTTP/1.0\" " : " HTTP/1.1\" ";
+  append_number(out, static_cast<std::uint64_t>(logged_status(c)));
+  out += ' ';
+  append_number(out, c.bytes_sent());
+  out += " \"";
+  append_quotable(out, c.req.headers["referer"]);
+  out += "\" \"";
+  append_quotable(out, c.req.headers["user-agent"]);
+  out += "\"\n";
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace gw

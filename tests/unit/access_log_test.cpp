@@ -1,0 +1,429 @@
+#include <doctest/doctest.h>
+
+#include <gw/middleware/access_log.hpp>
+
+#include "middleware/combined_log.hpp"
+#include "middleware/log_writer.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace fs = std::filesystem;
+using gw::detail::ContextAccess, gw::detail::LogFile, gw::detail::LogWriter;
+
+namespace {
+
+/// A directory for one test, removed with what is in it.
+class TempDir {
+ public:
+  TempDir() {
+    std::string name = (fs::temp_directory_path() / "gw_log_XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~TempDir() { fs::remove_all(path_); }
+  std::string operator/(std::string_view name) const { return (path_ / name).string(); }
+
+ private:
+  fs::path path_;
+};
+
+std::string content_of(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+/// A line that is recognised as whole, `length` bytes with its end.
+std::string numbered(std::size_t number, std::size_t length = 64) {
+  std::string line = std::to_string(number) + ' ';
+  line.resize(length - 1, static_cast<char>('a' + number % 26));
+  return line + '\n';
+}
+
+/// A named pipe whose reading end is open but read only on demand.
+class Pipe {
+ public:
+  explicit Pipe(const std::string& path) : path_(path) {
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    open();
+  }
+  ~Pipe() { close(); }
+  void open() {
+    fd_ = ::open(path_.c_str(), O_RDONLY | O_NONBLOCK);
+    REQUIRE(fd_ >= 0);
+    REQUIRE(::fcntl(fd_, F_SETFL, 0) == 0);
+  }
+  void close() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
+  /// Reads the next line, waiting for it; without its end.
+  std::string line() {
+    std::size_t end;
+    while ((end = buffer_.find('\n', start_)) == buffer_.npos) {
+      buffer_.erase(0, start_);
+      start_ = 0;
+      char bytes[65536];
+      const ssize_t n = ::read(fd_, bytes, sizeof bytes);
+      REQUIRE(n > 0);
+      buffer_.append(bytes, static_cast<std::size_t>(n));
+    }
+    std::string text = buffer_.substr(start_, end - start_);
+    start_ = end + 1;
+    return text;
+  }
+
+ private:
+  std::string path_;
+  std::string buffer_;
+  std::size_t start_ = 0;
+  int fd_ = -1;
+};
+
+/// N of "# N lines dropped", or 0.
+std::size_t dropped_in(const std::string& line) {
+  const bool is_note = line.starts_with("# ") && line.ends_with(" lines dropped");
+  return is_note ? std::stoull(line.substr(2)) : 0;
+}
+
+}  // namespace
+
+TEST_CASE("access_log: text from outside stays inside its quotes and its line") {
+  struct Case {
+    std::string text, expected;
+  };
+  const std::vector<Case> cases{
+      {"", "-"},
+      {"curl/8.5", "curl/8.5"},
+      {" !#$%&'()*+,-./:;<=>?@[]^_`{|}~", " !#$%&'()*+,-./:;<=>?@[]^_`{|}~"},
+      {"\"", "\\x22"},
+      {"\\", "\\x5C"},
+      {"a\"b\\c", "a\\x22b\\x5Cc"},
+      {"\r\n127.0.0.1 - -", "\\x0D\\x0A127.0.0.1 - -"},
+      {std::string("\0", 1), "\\x00"},
+      {"\t\x1b[31m\x7f", "\\x09\\x1B[31m\\x7F"},
+      {"caf\xc3\xa9\xff", "caf\\xC3\\xA9\\xFF"},
+  };
+  for (const Case& one : cases) {
+    std::string out = "|";
+    gw::detail::append_quotable(out, one.text);
+    CHECK(out == '|' + one.expected);
+  }
+  for (int c = 0; c < 256; ++c) {
+    std::string out;
+    gw::detail::append_quotable(out, std::string(1, static_cast<char>(c)));
+    CHECK((out.size() == 1) == (c >= 0x20 && c < 0x7f && c != '"' && c != '\\'));
+  }
+}
+
+TEST_CASE("access_log: times are UTC and look the same in every locale") {
+  struct Case {
+    long long seconds;
+    std::string expected;
+  };
+  const std::vector<Case> cases{
+      {0, "01/Jan/1970:00:00:00 +0000"},
+      {951'782'400, "29/Feb/2000:00:00:00 +0000"},
+      {1'791'640'536, "10/Oct/2026:13:55:36 +0000"},
+      {1'798'761'599, "31/Dec/2026:23:59:59 +0000"},
+      {4'107'542'400, "01/Mar/2100:00:00:00 +0000"},
+  };
+  for (const Case& one : cases) {
+    std::string out;
+    gw::detail::append_log_time(out, std::chrono::sys_seconds(std::chrono::seconds(one.seconds)));
+    CHECK(out == one.expected);
+  }
+}
+
+TEST_CASE("access_log: a line in the combined format") {
+  struct Case {
+    const char* what;
+    std::function<void(gw::Context&)> fill;
+    std::string before_time, after_time;
+  };
+  const std::vector<Case> cases{
+      {"a usual request",
+       [](gw::Context& c) {
+         ContextAccess::begin(c, nullptr, 1, 1, "192.0.2.7");
+         c.req = gw::Request(gw::Method::get, "/foo?x=1");
+         c.req.headers = {{"Referer", "http://a/"}, {"User-Agent", "curl/8.5"}};
+         c.reply(200);
+         ContextAccess::set_head_sent(c);
+         ContextAccess::add_bytes_sent(c, 2326);
+       },
+       "192.0.2.7 - - [", "] \"GET /foo?x=1 HTTP/1.1\" 200 2326 \"http://a/\" \"curl/8.5\"\n"},
+      {"nothing known, from a dispatch",
+       [](gw::Context& c) {
+         c.req = gw::Request(gw::Method::delete_, "/");
+         c.req.version = gw::Version::http10;
+         c.reply(204);
+       },
+       "- - - [", "] \"DELETE / HTTP/1.0\" 204 0 \"-\" \"-\"\n"},
+      {"hostile fields",
+       [](gw::Context& c) {
+         c.req = gw::Request(gw::Method::get, "/\"\\");
+         c.req.headers.borrow("referer", "\" 200 0\n");
+         c.req.headers.borrow("user-agent", "\xff");
+         c.fail(gw::Error::bad_path);
+       },
+       "- - - [", "] \"GET /\\x22\\x5C HTTP/1.1\" 400 0 \"\\x22 200 0\\x0A\" \"\\xFF\"\n"},
+      {"the client left before there was an answer", [](gw::Context& c) { c.req = gw::Request(gw::Method::get, "/"); }, "- - - [",
+       "] \"GET / HTTP/1.1\" 499 0 \"-\" \"-\"\n"},
+      {"the client left before the answer was sent",
+       [](gw::Context& c) {
+         c.req = gw::Request(gw::Method::get, "/");
+         c.reply(200);
+         ContextAccess::set_failure(c, gw::Failure(gw::Error::client_gone, gw::Origin::client));
+       },
+       "- - - [", "] \"GET / HTTP/1.1\" 499 0 \"-\" \"-\"\n"},
+      {"the client left while the answer was being sent",
+       [](gw::Context& c) {
+         c.req = gw::Request(gw::Method::get, "/");
+         c.reply(200);
+         ContextAccess::set_head_sent(c);
+         ContextAccess::add_bytes_sent(c, 10);
+         ContextAccess::set_failure(c, gw::Failure(gw::Error::client_gone, gw::Origin::client));
+       },
+       "- - - [", "] \"GET / HTTP/1.1\" 200 10 \"-\" \"-\"\n"},
+  };
+  for (const Case& one : cases) {
+    CAPTURE(one.what);
+    gw::Context c;
+    one.fill(c);
+    std::string time;
+    gw::detail::append_log_time(time, std::chrono::floor<std::chrono::seconds>(c.started()));
+    std::string line;
+    gw::detail::append_combined(line, c);
+    CHECK(line == one.before_time + time + one.after_time);
+    gw::detail::append_combined(line, c);
+    CHECK(lines_of(line).size() == 2);
+  }
+}
+
+TEST_CASE("access_log: the stage writes one line per request, and everything is there once it is gone") {
+  const TempDir dir;
+  const std::string path = dir / "access.log";
+  {
+    const gw::Pipeline pipeline({gw::access_log({.file = path})});
+    const gw::Pipeline copy = pipeline;
+    CHECK(pipeline.stages()[0].name() == "access_log");
+    for (int i = 0; i < 3; ++i) {
+      gw::Context c;
+      c.req = gw::Request(gw::Method::get, "/" + std::to_string(i));
+      const gw::Pipeline& either = i % 2 ? copy : pipeline;
+      CHECK(either.run_now(c, gw::Handler([](gw::Context&) { return 200; })));
+      either.done(c);
+    }
+  }
+  const std::vector<std::string> lines = lines_of(content_of(path));
+  REQUIRE(lines.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(lines[i].ends_with("] \"GET /" + std::to_string(i) + " HTTP/1.1\" 200 0 \"-\" \"-\""));
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  CHECK((status.st_mode & 0137) == 0);
+}
+
+TEST_CASE("access_log: a file that cannot be opened is a problem that names it and says why") {
+  const TempDir dir;
+  REQUIRE(::mkfifo((dir / "unread").c_str(), 0600) == 0);
+  struct Case {
+    std::string path, reason;
+  };
+  const std::vector<Case> cases{{dir / "none/access.log", "No such file or directory"}, {dir / "", "Is a directory"},
+                                {dir / "unread", "No such device or address"}};
+  for (const Case& one : cases) {
+    const std::string problem = "cannot open access log \"" + one.path + "\": " + one.reason;
+    CHECK_THROWS_WITH_AS(gw::access_log({.file = one.path}), problem.c_str(), gw::ConfigError);
+  }
+}
+
+TEST_CASE("log file: an empty path is standard output") {
+  const TempDir dir;
+  const std::string path = dir / "out";
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT, 0600);
+  const int saved = ::dup(STDOUT_FILENO);
+  const std::atomic<bool> stopping{false};
+  std::uint64_t lost = 1;
+  ::dup2(file, STDOUT_FILENO);
+  {
+    LogFile log("");
+    log.reopen(stopping);
+    lost = log.write("one\ntwo\n", stopping);
+  }
+  const bool is_still_open = ::dup2(saved, STDOUT_FILENO) == STDOUT_FILENO;
+  ::close(saved);
+  ::close(file);
+  CHECK(is_still_open);
+  CHECK(lost == 0);
+  CHECK(content_of(path) == "one\ntwo\n");
+}
+
+TEST_CASE("log file: a line that was cut off never runs into the next one") {
+  const TempDir dir;
+  const std::string path = dir / "access.log";
+  const std::atomic<bool> stopping{false};
+  LogFile log(path);
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
+  const rlimit small{10, limit.rlim_max};
+  const auto previous = std::signal(SIGXFSZ, SIG_IGN);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const std::uint64_t lost = log.write("12345\nabcdef\nghi\n", stopping);
+  const std::uint64_t lost_then = log.write("refused\n", stopping);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  std::signal(SIGXFSZ, previous);
+  CHECK(lost == 2);
+  CHECK(lost_then == 1);
+  CHECK(log.write("next\n", stopping) == 0);
+  CHECK(content_of(path) == "12345\nabcd\nnext\n");
+}
+
+TEST_CASE("log file: once it is to stop, a stalled sink is given up, and at once the next time") {
+  const TempDir dir;
+  Pipe pipe(dir / "pipe");
+  const std::atomic<bool> stopping{true};
+  LogFile log(dir / "pipe");
+  std::string lines;
+  for (std::size_t i = 0; i < 16 * 1024; ++i) lines += numbered(i);
+  const std::uint64_t lost = log.write(lines, stopping);
+  CHECK(lost > 0);
+  CHECK(lost < 16 * 1024);
+  CHECK(log.write(lines, stopping) == 16 * 1024);
+}
+
+TEST_CASE("log writer: many threads, and every line arrives whole and in its thread's order") {
+  constexpr std::size_t threads = 8, lines = 10'000;
+  const TempDir dir;
+  const std::string path = dir / "access.log";
+  {
+    LogWriter writer(path);
+    std::vector<std::thread> running;
+    for (std::size_t t = 0; t < threads; ++t)
+      running.emplace_back([&, t] {
+        for (std::size_t i = 0; i < lines; ++i) writer.append(numbered(t * lines + i, 30 + i % 40));
+      });
+    for (std::thread& thread : running) thread.join();
+    CHECK(writer.dropped() == 0);
+  }
+  std::vector<std::size_t> next(threads, 0);
+  std::size_t count = 0, wrong = 0;
+  for (const std::string& line : lines_of(content_of(path))) {
+    const std::size_t number = std::stoull(line), thread = number / lines, i = number % lines;
+    wrong += thread >= threads || i != next[thread] || line + '\n' != numbered(number, 30 + i % 40);
+    ++next[thread];
+    ++count;
+  }
+  CHECK(count == threads * lines);
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("log writer: a sink that nobody reads makes lines drop, counted, and nobody wait") {
+  constexpr std::size_t lines = 3 * LogWriter::shard_limit / 1024;
+  const TempDir dir;
+  Pipe pipe(dir / "pipe");
+  LogWriter writer(dir / "pipe");
+  for (std::size_t i = 0; i < lines; ++i) writer.append(numbered(i, 1024));
+  const std::uint64_t dropped = writer.dropped();
+  CHECK(dropped > 0);
+  CHECK(dropped < lines);
+
+  // The sink is read again: what was kept arrives whole, and how much is missing is said.
+  std::size_t kept = 0, told = 0, next = 0, wrong = 0;
+  while (kept + told < lines) {
+    const std::string line = pipe.line();
+    if (const std::size_t missing = dropped_in(line)) {
+      told += missing;
+      continue;
+    }
+    const std::size_t number = std::stoull(line);
+    wrong += number < next || line + '\n' != numbered(number, 1024);
+    next = number + 1;
+    ++kept;
+  }
+  CHECK(wrong == 0);
+  CHECK(told == dropped);
+  writer.append("and on it goes\n");
+  CHECK(pipe.line() == "and on it goes");
+  CHECK(writer.dropped() == dropped);
+}
+
+TEST_CASE("log writer: what a sink refuses is counted, and a later reader is told") {
+  const TempDir dir;
+  Pipe pipe(dir / "pipe");
+  LogWriter writer(dir / "pipe");
+  pipe.close();
+  for (std::size_t i = 0; i < 3; ++i) writer.append(numbered(i));
+  while (writer.dropped() < 3) std::this_thread::yield();
+  CHECK(writer.dropped() == 3);
+  pipe.open();
+  writer.append("back\n");
+  // The note comes first if the writer was still at it.
+  std::vector<std::string> lines{pipe.line(), pipe.line()};
+  std::sort(lines.begin(), lines.end());
+  CHECK(lines == std::vector<std::string>{"# 3 lines dropped", "back"});
+}
+
+TEST_CASE("log writer: a full disk is no reason to stop") {
+  LogWriter writer("/dev/full");
+  for (int round = 1; round <= 3; ++round) {
+    writer.append("x\n");
+    while (writer.dropped() < static_cast<std::uint64_t>(round)) std::this_thread::yield();
+  }
+  CHECK(writer.dropped() == 3);
+}
+
+TEST_CASE("log writer: after a rename and reopen new lines go to the new file, and none is lost") {
+  constexpr std::size_t lines = 1000;
+  const TempDir dir;
+  const std::string path = dir / "access.log", rotated = dir / "access.log.1";
+  {
+    const gw::AccessLog unused({.file = dir / "unused.log"});
+    unused.reopen();
+    LogWriter writer(path);
+    for (std::size_t i = 0; i < lines; ++i) writer.append(numbered(i));
+    fs::rename(path, rotated);
+    writer.reopen();
+    for (std::size_t i = lines; i < 2 * lines; ++i) writer.append(numbered(i));
+  }
+  const std::string old_text = content_of(rotated), new_text = content_of(path);
+  std::string all;
+  for (std::size_t i = 0; i < 2 * lines; ++i) all += numbered(i);
+  CHECK((old_text + new_text == all));
+  CHECK(lines_of(old_text).size() <= lines);
+}
+
+TEST_CASE("log writer: a file that cannot be opened again stays in use") {
+  const TempDir dir;
+  fs::create_directory(dir / "logs");
+  {
+    LogWriter writer(dir / "logs/access.log");
+    fs::rename(dir / "logs", dir / "moved");
+    writer.reopen();
+    writer.append("still here\n");
+  }
+  CHECK(content_of(dir / "moved/access.log") ==
+        "# cannot open " + (dir / "logs/access.log") + " again: No such file or directory\nstill here\n");
+}

@@ -1,0 +1,105 @@
+/// \file
+/// Level 5: the configuration as a value. Code, YAML and JSON fill the same `Config`; `Gateway::apply`
+/// checks it whole, compiles it and publishes it, or changes nothing.
+#pragma once
+
+#include <gw/limits.hpp>
+#include <gw/middleware.hpp>
+#include <gw/router.hpp>
+#include <gw/upstream.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+
+/// A stage in a configuration: a callable, or a name that `Gateway::define` gave one.
+class StageConfig {
+ public:
+  /// A stage known by name; `Gateway::define` says what it is.
+  StageConfig(std::string name, Place place) : name_(std::move(name)), place_(std::move(place)) {}
+  /// A stage at hand.
+  StageConfig(Stage stage, Place place = {}) : name_(stage.name()), place_(std::move(place)), stage_(std::move(stage)) {}
+
+  const std::string& name() const noexcept { return name_; }
+  const Place& place() const noexcept { return place_; }
+  /// The callable, or nothing while only the name is known.
+  const std::optional<Stage>& stage() const noexcept { return stage_; }
+
+ private:
+  std::string name_;
+  Place place_;
+  std::optional<Stage> stage_;
+};
+
+/// An upstream of a configuration.
+struct UpstreamConfig {
+  std::string name;
+  std::vector<EndpointOptions> endpoints;
+  UpstreamOptions options;
+  Place place;
+};
+
+/// What a route does with a request: send it to an upstream.
+struct ForwardConfig {
+  /// The name of an upstream, or a URL `http://host[:port][/base]`, which becomes an upstream of its own.
+  std::string to;
+  Place place;
+};
+
+/// What a route does with a request: run code. Without a callable it is a name for `Gateway::define`.
+struct HandlerConfig {
+  std::string name;
+  std::optional<Handler> handler;
+  Place place;
+};
+
+/// A route of a configuration.
+struct RouteConfig {
+  RouteRule rule;                   ///< which requests: docs/routing.md
+  std::vector<StageConfig> use;     ///< run after the gateway's
+  std::variant<std::monostate, ForwardConfig, HandlerConfig> action;
+  /// Removes the matched prefix before forwarding: "/api/x" behind prefix "/api" becomes "/x".
+  bool strip_prefix = false;
+  /// Sends the client's Host to the upstream instead of the upstream's own.
+  bool preserve_host = false;
+  Place place;
+};
+
+/// One address to listen on: "127.0.0.1:8000", "[::1]:8000", ":8000" (127.0.0.1), "0.0.0.0:8000".
+/// Port 0 lets the system choose.
+struct ListenConfig {
+  std::string address;
+  Place place;
+};
+
+/// A whole configuration. Copy and edit it freely; nothing happens until `Gateway::apply`.
+struct Config {
+  std::vector<ListenConfig> listen;
+  /// How many workers; 0: as many as the process has cores. Fixed after start.
+  unsigned workers = 0;
+  Place workers_place;
+  Timeouts timeouts;
+  Limits limits;
+  std::vector<StageConfig> use;
+  std::vector<UpstreamConfig> upstreams;
+  std::vector<RouteConfig> routes;
+};
+
+/// Reads a configuration file; `.json` is JSON, everything else YAML. Throws `ConfigError` with
+/// every problem of the text itself; whether names refer to something is checked by `apply`.
+GW_EXPORT Config load_config(const std::string& path);
+
+/// The two notations of a configuration file.
+enum class Notation { yaml, json };
+
+/// The same from a text; `file` is the name in messages. Environment variables `${VAR}` and
+/// `${VAR:-default}` are replaced in both. Problems are appended, and what could be read is returned.
+GW_EXPORT Config parse_config(std::string_view text, Notation notation, const std::string& file, Problems& problems);
+
+}  // namespace v0
+}  // namespace gw

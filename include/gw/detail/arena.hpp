@@ -1,0 +1,65 @@
+/// \file
+/// Level 0: memory for the strings of one message. Std only.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+namespace detail {
+
+/// Hands out memory that lives until `clear()` or destruction; moving an arena keeps every view
+/// valid. `clear()` keeps the first block, so a recycled message does not allocate again.
+class Arena {
+ public:
+  Arena() noexcept = default;
+  Arena(Arena&&) noexcept = default;
+  Arena& operator=(Arena&&) noexcept = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  /// `size` bytes, not initialised, without alignment.
+  char* allocate(std::size_t size) {
+    if (blocks_.empty() || blocks_.back().size - used_ < size) grow(size);
+    char* place = blocks_.back().bytes.get() + used_;
+    used_ += size;
+    return place;
+  }
+
+  /// A copy of `text` that lives as long as the arena's content.
+  std::string_view copy(std::string_view text) {
+    if (text.empty()) return {};
+    char* place = allocate(text.size());
+    std::memcpy(place, text.data(), text.size());
+    return {place, text.size()};
+  }
+
+  void clear() noexcept {
+    if (blocks_.size() > 1) blocks_.erase(blocks_.begin() + 1, blocks_.end());
+    used_ = 0;
+  }
+
+ private:
+  struct Block {
+    std::unique_ptr<char[]> bytes;
+    std::size_t size;
+  };
+
+  void grow(std::size_t size) {
+    const std::size_t wanted = blocks_.empty() ? 256 : 2 * blocks_.back().size;
+    const std::size_t block = size > wanted ? size : wanted;
+    blocks_.push_back({std::unique_ptr<char[]>(new char[block]), block});
+    used_ = 0;
+  }
+
+  std::vector<Block> blocks_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,40 @@
+/// \file
+/// Level 1: the bounds on what a client can hold or grow, and how long anything may take.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace gw {
+inline namespace v0 {
+
+using namespace std::chrono_literals;
+
+/// Time unit of every deadline; deadlines are kept to about 50 ms.
+using Duration = std::chrono::milliseconds;
+
+/// How long the client side may take. Each must be above zero.
+struct Timeouts {
+  Duration client_header = 10s;  ///< from the first byte of a request to the end of its head; then 408
+  Duration client_idle = 75s;    ///< between two requests; then the connection closes
+  Duration client_body = 30s;    ///< between two pieces of a request body; then 408
+  Duration client_write = 30s;   ///< until the client takes the next piece of a response; then the connection closes
+  Duration drain = 30s;          ///< from stop() until running requests are cut
+
+  bool operator==(const Timeouts&) const noexcept = default;
+};
+
+/// How much one client, or all of them, may use.
+struct Limits {
+  std::size_t head = 16 * 1024;           ///< bytes of request line and fields; then 431. Also of an upstream's response head; then 502
+  std::size_t fields = 100;               ///< fields of a head, and of a trailer section
+  std::size_t target = 8 * 1024;          ///< bytes of the request target; then 414
+  std::uint64_t body = 1024 * 1024 * 1024;  ///< bytes of a request body; then 413
+  std::size_t connections = 10000;        ///< client connections of the gateway; then 503
+
+  bool operator==(const Limits&) const noexcept = default;
+};
+
+}  // namespace v0
+}  // namespace gw

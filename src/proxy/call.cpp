@@ -1,0 +1,334 @@
+#include "proxy/call.hpp"
+
+#include "proxy/fields.hpp"
+
+#include <asio/co_spawn.hpp>
+
+#include <array>
+#include <charconv>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+namespace {
+
+// An upstream may send hints (103) and progress (102) before its answer; a flood of them is a fault.
+constexpr int max_interim_responses = 32;
+
+Failure upstream_failure(Error e, Retry retry = Retry::no) { return Failure(e, Origin::upstream, retry); }
+
+// Whether a request with this method normally has content, so that its absence is told with a length of 0 (RFC 9110 8.6).
+bool anticipates_content(Method m) { return m == Method::post || m == Method::put || m == Method::patch; }
+
+}  // namespace
+
+Task<> HeadWriter::interim(const Response&) { co_return; }
+
+Call::Call(Worker& worker) : worker_(worker) {}
+
+Call& Call::begin(Worker& worker, Uploads& uploads) {
+  std::unique_ptr<Call> call;
+  if (worker.free_calls.empty()) {
+    call = std::make_unique<Call>(worker);
+  } else {
+    call = std::move(worker.free_calls.back());
+    worker.free_calls.pop_back();
+  }
+  call->users_ = 1;
+  call->uploads_ = &uploads;
+  return *call.release();
+}
+
+Task<Result<>> Call::run(std::shared_ptr<const UpstreamState> upstream, HeadWriter& writer, Method method, Body body, bool is_upgrade,
+                         const Limits& limits, Response& response) {
+  upstream_ = std::move(upstream);
+  method_ = method;
+  is_upgrade_ = is_upgrade;
+  body_ = std::move(body);
+  body_size_ = body_.size();
+  if (!codec_ || limits_ != limits) codec_.emplace(limits_ = limits);
+  Result<> result = co_await exchange(writer, response);
+  if (result) {
+    response.body = Body(this, &Call::release);
+  } else {
+    release(this);
+  }
+  co_return result;
+}
+
+Task<Result<>> Call::exchange(HeadWriter& writer, Response& response) {
+  // 1. Pick an endpoint.
+  const std::shared_ptr<Endpoint>* picked = upstream_->pick(worker_.random);
+  if (!picked) co_return upstream_failure(Error::no_endpoint);
+  endpoint_ = *picked;
+  if (upstream_->endpoints.size() > 1) {
+    is_counted_ = true;
+    endpoint_->running.fetch_add(1, std::memory_order_relaxed);
+  }
+  compose_head(writer);
+
+  for (bool is_second = false;; is_second = true) {
+    // 2. Acquire a connection. One that its peer closed a moment ago looks free; where the request
+    //    could not be repeated, spend a system call to look.
+    if (!is_second) {
+      do lease_ = Lease::reuse(worker_, endpoint_);
+      while (lease_ && !(is_idempotent(method_) && is_upload_complete_) && !lease_.transport().is_quiet());
+    }
+    if (!lease_) {
+      Result<Lease> connected = co_await Lease::connect(worker_, endpoint_, upstream_->options);
+      if (!connected) co_return connected.error();
+      lease_ = std::move(*connected);
+    }
+    const bool is_reused = lease_.is_reused();
+
+    // 3. Send the head and what is there of the body; the rest of the body uploads beside.
+    Gather pieces;
+    pieces.add(head_);
+    pieces.add(first_content_);
+    std::error_code ec = pieces.write_now(lease_.transport());
+    const bool nothing_sent = ec && ec != asio::error::would_block;
+    if (ec == asio::error::would_block) ec = co_await pieces.write(lease_.transport(), upstream_->options.timeouts.body);
+    Result<> received = upstream_failure(Error::upstream_reset, is_reused && nothing_sent ? Retry::fresh : Retry::no);
+    if (!nothing_sent) {
+      if (!ec) begin_upload();
+      // 4. Read the head of the response, even if not all could be sent: it may say why.
+      received = co_await read_head(writer, response);
+    }
+    if (received) co_return received;
+
+    // A reused connection that broke before it answered was stale: once more on a new one.
+    if (received.error().retry != Retry::fresh || is_second || !(nothing_sent || may_repeat())) co_return received.error();
+    lease_.close();
+    buffer_.clear();
+  }
+}
+
+void Call::compose_head(const HeadWriter& writer) {
+  head_.clear();
+  writer.write_head(head_, endpoint_->host_field);
+  const bool is_empty = body_.empty();
+  is_upload_complete_ = is_empty;
+  if (!is_empty && !body_size_) {
+    head_ += "Transfer-Encoding: chunked\r\n";
+  } else if (!is_empty || anticipates_content(method_)) {
+    append_content_length(head_, body_size_.value_or(0));
+    if (!is_empty) {
+      first_content_ = body_.ready().value_or(Chunk{});
+      uploaded_ = first_content_.size();
+      is_upload_complete_ = uploaded_ == *body_size_;
+    }
+  }
+  head_ += "\r\n";
+}
+
+Task<Result<>> Call::read_head(HeadWriter& writer, Response& response) {
+  codec_->reset(method_);
+  if (buffer_.capacity() == 0) buffer_ = worker_.buffers.take(2 * std::max<std::size_t>(limits_.head, 16 * 1024));
+  const Duration first_byte = upstream_->options.timeouts.first_byte;
+  auto give_up = std::chrono::steady_clock::now() + first_byte;
+  bool has_received = false;
+  int interim = 0;
+  for (;;) {
+    if (failure_) co_return *failure_;
+    if (!buffer_.empty()) {
+      const Result<std::size_t> size = codec_->head(buffer_.content(), response);
+      if (!size) co_return size.error();
+      if (*size > 0 && (response.status >= 200 || response.status == 101)) {
+        buffer_.consume(*size);
+        if (response.status == 101 && !is_upgrade_) co_return upstream_failure(Error::bad_response);
+        accept_head(response);
+        co_return Result<>();
+      }
+      if (*size > 0) {
+        if (++interim > max_interim_responses) co_return upstream_failure(Error::bad_response);
+        strip_hop_by_hop(response.headers);
+        co_await writer.interim(response);
+        buffer_.consume(*size);
+        codec_->next_head();
+        continue;
+      }
+    }
+    buffer_.make_room();
+
+    const auto left = std::chrono::duration_cast<Duration>(give_up - std::chrono::steady_clock::now());
+    const Wake wake = co_await lease_.transport().until(Side::read, std::max(left, Duration(0)));
+    if (failure_) co_return *failure_;
+    if (wake == Wake::timed_out) {
+      if (!is_uploading_) co_return upstream_failure(Error::upstream_timeout);
+      // The time counts from the end of the request; the upload watches its own progress.
+      give_up = std::chrono::steady_clock::now() + first_byte;
+      continue;
+    }
+    std::error_code ec;
+    const std::size_t n = lease_.transport().read(buffer_.room(), ec);
+    if (ec == asio::error::would_block) continue;
+    if (ec) co_return upstream_failure(Error::upstream_reset, lease_.is_reused() && !has_received ? Retry::fresh : Retry::no);
+    has_received = true;
+    buffer_.commit(n);
+  }
+}
+
+void Call::accept_head(Response& response) {
+  buffer_.pin();
+  strip_hop_by_hop(response.headers, response.status == 101);
+  if (response.status == 101) return;
+  if (codec_->framing() == h1::Framing::none || (codec_->framing() == h1::Framing::length && codec_->length() == 0)) end_response();
+}
+
+std::optional<Chunk> Call::ready() {
+  while (!has_ended_ && !buffer_.empty() && !failure_) {
+    const Result<h1::BodyPiece> piece = codec_->body(buffer_.content());
+    if (!piece) {
+      failure_ = piece.error();
+      break;
+    }
+    buffer_.consume(piece->consumed);
+    if (piece->ended) end_response();
+    if (!piece->content.empty()) return piece->content;
+    if (piece->consumed == 0) break;
+  }
+  return has_ended_ ? std::optional<Chunk>(Chunk{}) : std::nullopt;
+}
+
+Task<Result<Chunk>> Call::read() {
+  for (;;) {
+    if (const std::optional<Chunk> chunk = ready()) co_return *chunk;
+    if (failure_) co_return *failure_;
+    buffer_.make_room();
+    std::error_code ec;
+    const std::size_t n = lease_.transport().read(buffer_.room(), ec);
+    if (ec == asio::error::would_block) {
+      const Wake wake = co_await lease_.transport().until(Side::read, upstream_->options.timeouts.body);
+      if (wake == Wake::timed_out) co_return upstream_failure(Error::upstream_timeout);
+    } else if (ec == asio::error::eof) {
+      const Result<> end = codec_->end_of_input();
+      if (!end) co_return end.error();
+      end_response();
+    } else if (ec) {
+      co_return upstream_failure(Error::upstream_reset);
+    } else {
+      buffer_.commit(n);
+    }
+  }
+}
+
+std::optional<std::uint64_t> Call::size() const {
+  switch (codec_->framing()) {
+    case h1::Framing::none: return 0;
+    case h1::Framing::length: return codec_->length();
+    default: return std::nullopt;
+  }
+}
+
+void Call::begin_upload() {
+  if (is_upload_complete_ || is_upload_begun_) return;
+  is_upload_begun_ = is_uploading_ = true;
+  ++users_;
+  ++uploads_->running;
+  asio::co_spawn(worker_.io, upload(), [this](std::exception_ptr thrown) {
+    is_uploading_ = false;
+    if (thrown) abandon(Failure(Error::handler_failed));
+    if (has_ended_ && !is_aborted_) finish_lease();
+    Uploads& uploads = *uploads_;
+    --uploads.running;
+    drop();
+    uploads.ended.notify();
+  });
+}
+
+Task<> Call::upload() {
+  const bool is_chunked = !body_size_;
+  std::string framed;  // chunk framing; the content itself is not copied
+  for (;;) {
+    std::optional<Chunk> chunk = body_.ready();
+    if (!chunk) {
+      const Result<Chunk> next = co_await body_.read();
+      if (is_aborted_) co_return;
+      if (!next) {
+        abandon(next.error());
+        co_return;
+      }
+      chunk = *next;
+    }
+    uploaded_ += chunk->size();
+    if (body_size_ && (chunk->empty() ? uploaded_ != *body_size_ : uploaded_ > *body_size_)) {
+      abandon(Failure(Error::handler_failed));  // a source that lied about its size
+      co_return;
+    }
+    framed.clear();
+    Gather pieces;
+    if (!chunk->empty()) {
+      if (is_chunked) h1::append_chunk_head(framed, chunk->size());
+      pieces.add(framed);
+      pieces.add(*chunk);
+      if (is_chunked) pieces.add("\r\n");
+    } else if (is_chunked) {
+      append_last_chunk(framed, body_.trailers());
+      pieces.add(framed);
+    }
+    std::error_code ec;
+    if (!pieces.empty()) ec = co_await pieces.write(lease_.transport(), upstream_->options.timeouts.body);
+    if (is_aborted_) co_return;
+    if (ec == asio::error::timed_out) abandon(upstream_failure(Error::upstream_timeout));
+    // Any other error: the upstream stopped reading. It may have answered already; let that be read.
+    if (ec) co_return;
+    if (chunk->empty()) {
+      is_upload_complete_ = true;
+      co_return;
+    }
+  }
+}
+
+void Call::abandon(Failure failure) {
+  if (failure_ || has_ended_) return;
+  failure_ = failure;
+  if (lease_) lease_.transport().interrupt(Side::read);
+}
+
+void Call::end_response() {
+  has_ended_ = true;
+  finish_lease();
+}
+
+void Call::finish_lease() {
+  if (!lease_ || is_uploading_) return;
+  // Bytes behind the response belong to nobody; a connection that has some cannot be trusted.
+  if (is_upload_complete_ && codec_->keep_alive() && buffer_.empty() && !failure_) lease_.give_back(upstream_->options);
+  else lease_.close();
+}
+
+void Call::release(Body::Source* self) {
+  Call& call = *static_cast<Call*>(self);
+  if (call.is_uploading_) {
+    call.is_aborted_ = true;
+    call.lease_.close();
+    call.body_.cancel();
+  }
+  call.drop();
+}
+
+void Call::drop() {
+  if (--users_ > 0) return;
+  reset();
+  worker_.free_calls.emplace_back(this);
+}
+
+void Call::reset() {
+  if (is_counted_) endpoint_->running.fetch_sub(1, std::memory_order_relaxed);
+  lease_.close();
+  upstream_.reset();
+  endpoint_.reset();
+  body_ = Body();
+  body_size_.reset();
+  uploaded_ = 0;
+  first_content_ = {};
+  worker_.buffers.give(std::move(buffer_));
+  buffer_ = Buffer();
+  is_counted_ = has_ended_ = is_upload_begun_ = is_uploading_ = is_upload_complete_ = is_aborted_ = false;
+  failure_.reset();
+}
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,117 @@
+/// \file
+/// One request to an upstream and its response, over a leased connection.
+#pragma once
+
+#include <gw/message.hpp>
+
+#include "h1/codec.hpp"
+#include "proxy/gather.hpp"
+#include "proxy/lease.hpp"
+#include "proxy/worker.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+/// Writes the head of a request for the endpoint that was picked. May be asked again when a stale
+/// connection is replaced.
+class HeadWriter {
+ public:
+  virtual ~HeadWriter() = default;
+  /// Appends request line and fields, framing excepted. `host_field` is the endpoint's Host.
+  virtual void write_head(std::string& out, std::string_view host_field) const = 0;
+  /// An interim response (1xx) of the upstream. Optional.
+  virtual Task<> interim(const Response& response);
+};
+
+/// The uploads that a client's request has started. The request waits for their end before its
+/// memory is used for another one.
+struct Uploads {
+  int running = 0;
+  net::Event ended;
+};
+
+/// One exchange with an upstream: the numbered steps of docs/life_of_a_request.md from "pick" to
+/// "give back". It is the source of the response's body, too: dropping that body ends the call.
+///
+/// The request body may still be uploading while the response comes in; then a coroutine of its own
+/// keeps the call alive until it has ended. Calls are recycled by their worker.
+class Call final : public Body::Source {
+ public:
+  explicit Call(Worker& worker);
+
+  /// A call from the worker's store. It goes back there by itself: when `run` fails, or once the
+  /// body of the response is dropped.
+  static Call& begin(Worker& worker, Uploads& uploads);
+
+  /// Sends the request and reads the head of the response into `response`, with hop-by-hop fields
+  /// removed (RFC 9110 7.6.1) and this call as body; its fields are views that live as long as that
+  /// body. A failure ends the call.
+  Task<Result<>> run(std::shared_ptr<const UpstreamState> upstream, HeadWriter& writer, Method method, Body body, bool is_upgrade,
+                     const Limits& limits, Response& response);
+
+  /// Ends a pending wait for the upstream with `failure`: nobody is interested any more.
+  void abandon(Failure failure);
+
+  /// After a 101: the connection, and what already came through it behind the head.
+  Transport& transport() { return lease_.transport(); }
+  Buffer& buffer() { return buffer_; }
+
+  std::optional<Chunk> ready() override;
+  Task<Result<Chunk>> read() override;
+  std::optional<std::uint64_t> size() const override;
+  const Headers& trailers() const override { return codec_->trailers(); }
+
+  /// Drops one of the (at most two) users; the last one sends the call back to the store.
+  void drop();
+
+ private:
+  Task<Result<>> exchange(HeadWriter& writer, Response& response);
+  Task<Result<>> read_head(HeadWriter& writer, Response& response);
+  void begin_upload();
+  Task<> upload();
+  bool may_repeat() const noexcept { return is_idempotent(method_) && (is_upload_complete_ || !is_upload_begun_); }
+  void compose_head(const HeadWriter& writer);
+  void accept_head(Response& response);
+  void end_response();
+  void finish_lease();
+  void reset();
+  static void release(Body::Source* self);
+
+  Worker& worker_;
+  int users_ = 0;  // the response's body, and the upload
+
+  // What is to be sent.
+  std::shared_ptr<const UpstreamState> upstream_;
+  std::shared_ptr<Endpoint> endpoint_;
+  Method method_ = Method::get;
+  bool is_upgrade_ = false;
+  Body body_;
+  std::optional<std::uint64_t> body_size_;
+  std::uint64_t uploaded_ = 0;
+  std::string head_;
+  std::string_view first_content_;  // what of the body was there when the head was sent
+
+  // The connection, and what was read from it.
+  Lease lease_;
+  std::optional<h1::ResponseCodec> codec_;
+  Limits limits_;
+  Buffer buffer_;
+
+  bool is_counted_ = false;       // in endpoint_->running
+  bool has_ended_ = false;        // the response was read to its end
+  Uploads* uploads_ = nullptr;
+  bool is_upload_begun_ = false;
+  bool is_uploading_ = false;
+  bool is_upload_complete_ = false;
+  bool is_aborted_ = false;       // the response was dropped; an upload only has to end
+  std::optional<Failure> failure_;
+};
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

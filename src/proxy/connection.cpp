@@ -1,0 +1,373 @@
+#include "proxy/connection.hpp"
+
+#include "proxy/fields.hpp"
+#include "proxy/gather.hpp"
+#include "proxy/tunnel.hpp"
+
+#include <asio/co_spawn.hpp>
+
+#include <algorithm>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+using detail::ContextAccess;
+
+namespace {
+
+// How long an upstream may take before the client is watched for leaving: most answers are there
+// sooner, and watching costs a system call.
+constexpr auto patience = std::chrono::milliseconds(100);
+// A request body that nobody wanted is read up to here, so that the connection can be used again.
+constexpr std::uint64_t discarded_at_most = 256 * 1024;
+// After the last response the client gets this long to read it, before unread bytes of its own turn
+// the close into a reset that would destroy it (RFC 9112 9.6).
+constexpr auto lingering = std::chrono::milliseconds(1000);
+constexpr Duration watch_forever = std::chrono::hours(24);
+
+}  // namespace
+
+Connection::Connection(Worker& worker, std::shared_ptr<Transport> transport, Origin origin)
+    : worker_(worker),
+      transport_(std::move(transport)),
+      origin_(std::move(origin)),
+      patience_([](void* self) { static_cast<Connection*>(self)->watch_client(); }, this) {}
+
+Connection::~Connection() {
+  transport_->unwatch(Side::read);
+  transport_->close();
+}
+
+void Connection::start(Worker& worker, std::shared_ptr<Transport> transport, Origin origin) {
+  worker.add(std::make_unique<Connection>(worker, std::move(transport), std::move(origin))).idle();
+}
+
+void Connection::idle() {
+  const Timeouts& t = (*worker_.snapshot)->timeouts;
+  transport_->watch(Side::read, is_first_ ? std::min(t.client_header, t.client_idle) : t.client_idle, &Connection::awake, this);
+}
+
+void Connection::awake(void* self, Wake why) {
+  auto& connection = *static_cast<Connection*>(self);
+  if (why == Wake::ready) connection.begin_serving();
+  else connection.worker_.remove(connection);
+}
+
+void Connection::begin_serving() {
+  is_serving_ = true;
+  session_ = worker_.take_session();
+  session_->begin(*transport_);
+  asio::co_spawn(worker_.io, serve(), [this](std::exception_ptr thrown) {
+    is_serving_ = false;
+    if (thrown) worker_.shared.log(LogLevel::error, "a connection ended by an exception in gw itself");
+    if (session_) {
+      session_->end();
+      worker_.free_sessions.push_back(std::move(session_));
+    }
+    // Without keep-alive `serve` leaves the transport to be closed here.
+    if (thrown || !keep_alive_) worker_.remove(*this);
+    else if (worker_.is_draining) drain();
+    else idle();
+  });
+}
+
+void Connection::drain() {
+  if (is_serving_) return;  // `serve` looks at the worker before it waits for another request
+  transport_->unwatch(Side::read);
+  // A request that has arrived already is still answered.
+  if (transport_->is_quiet() || transport_->is_gone()) worker_.remove(*this);
+  else begin_serving();
+}
+
+void Connection::abort() {
+  if (!is_serving_) {
+    worker_.remove(*this);
+    return;
+  }
+  session_->exchange.abandon(Failure(Error::stopped));
+  transport_->close();
+}
+
+Task<> Connection::serve() {
+  Session& s = *session_;
+  for (;;) {
+    // 1. Read and parse the head.
+    s.codec->reset();
+    Step step = advance_head();
+    if (step == Step::blocked) step = co_await read_head();
+    if (step == Step::refused) co_await refuse();
+    if (step != Step::complete) break;
+
+    // 2. Find the route, run stages and handler, answer.
+    keep_alive_ = co_await answer();
+    if (!keep_alive_) break;
+
+    // 3. Next request: of what is read already, or idle until it comes.
+    s.buffer.unpin();
+    is_first_ = false;
+    if (s.buffer.empty()) co_return;
+  }
+  keep_alive_ = false;
+}
+
+Connection::Step Connection::advance_head() {
+  Session& s = *session_;
+  Request& request = s.exchange.context.req;
+  for (;;) {
+    if (!s.buffer.empty()) {
+      const Result<std::size_t> size = s.codec->head(s.buffer.content(), request);
+      if (!size) {
+        s.failure = size.error();
+        return Step::refused;
+      }
+      if (*size > 0) {
+        s.buffer.consume(*size);
+        s.buffer.pin();
+        return Step::complete;
+      }
+    }
+    std::error_code ec;
+    const std::size_t n = transport_->read(s.buffer.room(), ec);
+    if (ec == asio::error::would_block) return Step::blocked;
+    if (ec) return Step::closed;
+    s.buffer.commit(n);
+  }
+}
+
+Task<Connection::Step> Connection::read_head() {
+  Session& s = *session_;
+  const auto give_up = std::chrono::steady_clock::now() + s.timeouts.client_header;
+  for (;;) {
+    // Woken without a byte: the client had nothing to say after all.
+    const auto left = std::chrono::duration_cast<Duration>(give_up - std::chrono::steady_clock::now());
+    if (co_await transport_->until(Side::read, std::max(left, Duration(0))) == Wake::timed_out) {
+      if (s.buffer.empty()) co_return Step::closed;
+      s.failure = Failure(Error::client_timeout, gw::Origin::client);
+      co_return Step::refused;
+    }
+    const Step step = advance_head();
+    if (step != Step::blocked) co_return step;
+  }
+}
+
+Task<> Connection::refuse() {
+  Session& s = *session_;
+  const std::error_code code = s.failure->code;
+  std::string line = "refused a request of " + origin_.client_address + ": " + code.message();
+  worker_.shared.log(LogLevel::info, line);
+
+  const Response response = Response::error(status_of(code), message_of(code));
+  s.head.clear();
+  append_response_head(s.head, response, {h1::Framing::length, response.body.text().size(), false, Version::http11}, worker_.date());
+  Gather pieces;
+  pieces.add(s.head);
+  pieces.add(response.body.text());
+  const std::error_code ec = co_await pieces.write(*transport_, s.timeouts.client_write);
+  if (!ec) co_await linger();
+}
+
+void Connection::begin_body() {
+  Session& s = *session_;
+  s.is_cancelled = s.has_sent_continue = false;
+  s.failure.reset();
+  s.has_ended = s.codec->framing() == h1::Framing::none || (s.codec->framing() == h1::Framing::length && s.codec->length() == 0);
+  // "Content-Length: 0" is not the same as no content: it is passed on.
+  s.exchange.context.req.body = s.codec->framing() == h1::Framing::none ? Body() : Body::borrow(s);
+}
+
+Task<bool> Connection::answer() {
+  Session& s = *session_;
+  Context& c = s.exchange.context;
+  s.exchange.begin(Peer{origin_.client_address, origin_.local_port});
+  begin_body();
+  if (!s.exchange.run_now(s.codec->wants_upgrade())) {
+    worker_.wheel.arm(patience_, patience);
+    co_await s.exchange.run();
+  }
+
+  // Whoever waited for the client to leave stops: from here on the client is written to.
+  patience_.disarm();
+  if (is_watching_) transport_->unwatch(Side::read);
+  is_watching_ = false;
+
+  bool is_sent = false;
+  if (Call* upstream = s.exchange.tunnel()) {
+    co_await tunnel(*upstream);
+  } else if (!c.failure() || c.failure()->code != Error::client_gone) {
+    compose_response();
+    Gather pieces;
+    pieces.add(s.head);
+    const std::optional<Chunk> first = has_response_ended_ ? std::nullopt : c.res.body.ready();
+    if (!first || add_chunk(pieces, *first)) {
+      const std::error_code ec = pieces.write_now(*transport_);
+      is_sent = !ec && has_response_ended_;
+      if (!is_sent && (!ec || ec == asio::error::would_block)) is_sent = co_await stream_response(pieces);
+    }
+    if (is_sent) ContextAccess::set_complete(c);
+  }
+
+  // Whatever still reads the request's body ends now, before its memory is used again.
+  c.res.body = Body();
+  if (s.exchange.uploads.running > 0) s.cancel();
+  while (s.exchange.uploads.running > 0) co_await s.exchange.uploads.ended.wait();
+  s.exchange.end();
+
+  if (!is_sent) co_return false;
+  if (s.has_ended) co_return keep_alive_;
+  if (keep_alive_) co_return co_await discard_body();
+  co_await linger();
+  co_return false;
+}
+
+// Decides how the response ends and composes its head.
+void Connection::compose_response() {
+  Session& s = *session_;
+  Context& c = s.exchange.context;
+  Response& r = c.res;
+  ContextAccess::set_head_sent(c);
+
+  const bool is_head = c.req.method == Method::head;
+  const bool has_body = !is_head && r.status >= 200 && r.status != 204 && r.status != 304;
+  has_response_ended_ = !has_body;
+  ResponseFraming framing;
+  framing.client = c.req.version;
+  const std::optional<std::uint64_t> size = r.body.size();
+  if (has_body) {
+    framing_ = size ? h1::Framing::length : c.req.version == Version::http11 ? h1::Framing::chunked : h1::Framing::until_close;
+  } else {
+    // What a handler would have sent is known; what an upstream said is in its Content-Length.
+    framing_ = is_head && !r.body.is_stream() && !r.headers.has("content-length") ? h1::Framing::length : h1::Framing::none;
+  }
+  framing.framing = framing_;
+  framing.length = length_ = size.value_or(0);
+
+  // A body that the client still sends is read to its end first, if that is not much.
+  const bool is_body_bounded = s.has_ended || (s.codec->framing() == h1::Framing::length && s.codec->length() <= discarded_at_most &&
+                                               (!s.codec->expects_continue() || s.has_sent_continue));
+  keep_alive_ = framing.keep_alive = s.codec->keep_alive() && framing_ != h1::Framing::until_close && is_body_bounded && !worker_.is_draining &&
+                                     !(c.failure() && c.failure()->origin == gw::Origin::client && s.failure);
+  s.head.clear();
+  append_response_head(s.head, r, framing, worker_.date());
+}
+
+// Adds a piece of the body, framed, and notes its end. False if it is not the body that was announced.
+bool Connection::add_chunk(Gather& pieces, Chunk chunk) {
+  Session& s = *session_;
+  Context& c = s.exchange.context;
+  ContextAccess::add_bytes_sent(c, chunk.size());
+  if (framing_ == h1::Framing::length) {
+    // A known size ends the body with its last byte; a source that lied about it cannot be passed on.
+    has_response_ended_ = c.bytes_sent() == length_;
+    pieces.add(chunk);
+    return c.bytes_sent() <= length_ && !(chunk.empty() && !has_response_ended_);
+  }
+  has_response_ended_ = chunk.empty();
+  s.framed.clear();
+  if (framing_ == h1::Framing::chunked) {
+    if (chunk.empty()) append_last_chunk(s.framed, c.res.body.trailers());
+    else h1::append_chunk_head(s.framed, chunk.size());
+  }
+  pieces.add(s.framed);
+  pieces.add(chunk);
+  if (framing_ == h1::Framing::chunked && !chunk.empty()) pieces.add("\r\n");
+  return true;
+}
+
+// Writes what `pieces` holds and the rest of the body. False if the client cannot have it whole: then
+// the connection must be cut, so that the client can tell (RFC 9112 8).
+Task<bool> Connection::stream_response(Gather& pieces) {
+  Session& s = *session_;
+  Body& body = s.exchange.context.res.body;
+  for (;;) {
+    if (const std::error_code ec = co_await pieces.write(*transport_, s.timeouts.client_write)) co_return false;
+    if (has_response_ended_) co_return true;
+    std::optional<Chunk> chunk = body.ready();
+    if (!chunk) {
+      const Result<Chunk> next = co_await body.read();
+      if (!next) {
+        ContextAccess::set_failure(s.exchange.context, next.error());
+        co_return false;
+      }
+      chunk = *next;
+    }
+    if (!add_chunk(pieces, *chunk)) {
+      ContextAccess::set_failure(s.exchange.context, Failure(Error::handler_failed));
+      co_return false;
+    }
+  }
+}
+
+Task<bool> Connection::discard_body() {
+  Session& s = *session_;
+  s.is_cancelled = false;
+  std::uint64_t discarded = 0;
+  while (discarded <= discarded_at_most) {
+    std::optional<Chunk> chunk = s.ready();
+    if (!chunk) {
+      const Result<Chunk> next = co_await s.read();
+      if (!next) co_return false;
+      chunk = *next;
+    }
+    if (chunk->empty()) co_return true;
+    discarded += chunk->size();
+  }
+  co_return false;
+}
+
+// The upstream switched protocols: bytes go through until both sides have ended.
+Task<> Connection::tunnel(Call& upstream) {
+  Session& s = *session_;
+  Context& c = s.exchange.context;
+  ContextAccess::set_head_sent(c);
+  s.head.clear();
+  append_response_head(s.head, c.res, {}, {});
+  Gather pieces;
+  pieces.add(s.head);
+  if (co_await pieces.write(*transport_, s.timeouts.client_write)) co_return;
+  Tunnel relay(worker_, s.timeouts.client_idle);
+  co_await relay.run({*transport_, s.buffer}, {upstream.transport(), upstream.buffer()});
+  ContextAccess::add_bytes_sent(c, relay.to_client());
+  ContextAccess::set_complete(c);
+}
+
+Task<> Connection::linger() {
+  transport_->shutdown_write();
+  const auto give_up = std::chrono::steady_clock::now() + lingering;
+  char sink[4096];
+  for (;;) {
+    std::error_code ec;
+    transport_->read(asio::buffer(sink), ec);
+    if (!ec) {
+      if (std::chrono::steady_clock::now() > give_up) co_return;
+      continue;
+    }
+    const auto left = std::chrono::duration_cast<Duration>(give_up - std::chrono::steady_clock::now());
+    if (ec != asio::error::would_block || left.count() <= 0) co_return;
+    if (co_await transport_->until(Side::read, left) != Wake::ready) co_return;
+  }
+}
+
+// The upstream takes its time: notice if the client leaves. Only possible while nothing else reads
+// from it.
+void Connection::watch_client() {
+  Session& s = *session_;
+  if (!s.has_ended) {
+    worker_.wheel.arm(patience_, patience);
+    return;
+  }
+  is_watching_ = true;
+  transport_->watch(
+      Side::read, watch_forever,
+      [](void* self, Wake) {
+        auto& connection = *static_cast<Connection*>(self);
+        connection.is_watching_ = false;
+        // Bytes are the next request, which waits its turn.
+        if (connection.transport_->is_gone()) connection.session_->exchange.abandon(Failure(Error::client_gone, gw::Origin::client));
+      },
+      this);
+}
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

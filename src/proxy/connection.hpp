@@ -1,0 +1,80 @@
+/// \file
+/// A client's connection: the life of its requests, in order.
+#pragma once
+
+#include "proxy/gather.hpp"
+#include "proxy/session.hpp"
+#include "proxy/worker.hpp"
+
+#include <memory>
+#include <string>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+/// One client connection. While it is idle it is this small object with one pending callback; the
+/// coroutine `serve`, a session and its buffer exist from the first byte of a request until there is
+/// nothing more to read. Owned by its worker, which it leaves by itself.
+class Connection {
+ public:
+  /// Where a connection comes from.
+  struct Origin {
+    std::string client_address;   ///< IP address as text
+    std::uint16_t local_port;
+  };
+
+  Connection(Worker& worker, std::shared_ptr<Transport> transport, Origin origin);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Adds a connection to `worker` and waits for its first request.
+  static void start(Worker& worker, std::shared_ptr<Transport> transport, Origin origin);
+
+  /// Ends the connection as soon as what was asked is answered: at once if that is nothing.
+  void drain();
+  /// Ends the connection now.
+  void abort();
+
+ private:
+  enum class Step { complete, blocked, refused, closed };
+
+  static void awake(void* self, Wake why);
+  void begin_serving();
+  void idle();
+
+  Task<> serve();
+  Task<Step> read_head();
+  Step advance_head();
+  Task<> refuse();
+  Task<bool> answer();
+  void begin_body();
+  void compose_response();
+  bool add_chunk(Gather& pieces, Chunk chunk);
+  Task<bool> stream_response(Gather& pieces);
+  Task<bool> discard_body();
+  Task<> tunnel(Call& upstream);
+  Task<> linger();
+  void watch_client();
+
+  Worker& worker_;
+  std::shared_ptr<Transport> transport_;
+  Origin origin_;
+  std::unique_ptr<Session> session_;
+  bool is_serving_ = false;
+  bool is_first_ = true;
+
+  // State of the response being written.
+  h1::Framing framing_ = h1::Framing::none;
+  bool keep_alive_ = false;
+  std::uint64_t length_ = 0;   // of Framing::length
+  bool has_response_ended_ = false;
+
+  net::Wheel::Deadline patience_;  // after this, look whether the client is still there
+  bool is_watching_ = false;
+};
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,158 @@
+#include "proxy/exchange.hpp"
+
+#include "proxy/fields.hpp"
+
+#include <gw/path.hpp>
+#include <gw/upstream.hpp>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+using detail::ContextAccess;
+
+namespace {
+
+void append_request_line(std::string& out, const Request& request, std::string_view base_path, std::size_t strip) {
+  out.append(to_string(request.method)).append(1, ' ');
+  if (request.path() == "*") out += '*';
+  else join_path(out, base_path, request.path(), strip);
+  if (request.has_query()) out.append(1, '?').append(request.query());
+  out += " HTTP/1.1\r\n";
+}
+
+// The head of a request that user code makes.
+class SentHead final : public HeadWriter {
+ public:
+  SentHead(const Request& request, std::string_view base_path, std::string_view pseudonym)
+      : request_(request), base_path_(base_path), pseudonym_(pseudonym) {}
+
+  void write_head(std::string& out, std::string_view host_field) const override {
+    append_request_line(out, request_, base_path_, 0);
+    append_field(out, "Host", request_.headers.has("host") ? request_.headers["host"] : host_field);
+    append_forwarded_fields(out, request_, ForwardedFor{}, pseudonym_, false);
+  }
+
+ private:
+  const Request& request_;
+  std::string_view base_path_;
+  std::string_view pseudonym_;
+};
+
+}  // namespace
+
+// The head of a client's request on its way to an upstream.
+class ForwardHead final : public HeadWriter {
+ public:
+  ForwardHead(Exchange& exchange, const Forward& forward) : exchange_(exchange), forward_(forward) {}
+
+  void write_head(std::string& out, std::string_view host_field) const override {
+    const Request& request = exchange_.context.req;
+    append_request_line(out, request, forward_.base_path_, forward_.strip_prefix_ ? exchange_.prefix_length_ : 0);
+    const bool keep = forward_.preserve_host_ && !request.authority().empty();
+    append_field(out, "Host", keep ? request.authority() : host_field);
+    const ForwardedFor from{exchange_.peer_.address, request.authority(), request.scheme(), exchange_.peer_.port};
+    append_forwarded_fields(out, request, from, exchange_.worker_.shared.pseudonym, exchange_.wants_upgrade_);
+  }
+  Task<> interim(const Response& response) override { return exchange_.client_.interim(response); }
+
+ private:
+  Exchange& exchange_;
+  const Forward& forward_;
+};
+
+Task<> Forward::operator()(Context& c) const {
+  auto& exchange = static_cast<Exchange&>(*ContextAccess::host(c));
+  if (is_loop(c.req, exchange.worker_.shared.pseudonym)) {
+    c.fail(Failure(Error::loop_detected));
+    co_return;
+  }
+  ForwardHead head(exchange, *this);
+  Call& call = Call::begin(exchange.worker_, exchange.uploads);
+  exchange.call_ = &call;
+  exchange.is_call_running_ = exchange.is_forwarding_ = true;
+  const Result<> received = co_await call.run(upstream_, head, c.req.method, std::move(c.req.body), exchange.wants_upgrade_,
+                                              exchange.snapshot().limits, c.res);
+  exchange.is_call_running_ = false;
+  if (received) {
+    ContextAccess::set_replied(c);
+  } else {
+    exchange.call_ = nullptr;
+    c.fail(received.error());
+  }
+}
+
+void Exchange::begin(const Peer& peer) {
+  peer_ = peer;
+  snapshot_ = worker_.snapshot;
+  ContextAccess::begin(context, this, worker_.id_seed, ++worker_.requests, peer.address);
+}
+
+bool Exchange::run_now(bool wants_upgrade) {
+  wants_upgrade_ = wants_upgrade;
+  find_route();
+  return pipeline_->run_now(context, *handler_);
+}
+
+void Exchange::find_route() {
+  const Snapshot& s = snapshot();
+  Request& request = context.req;
+  pipeline_ = &s.unrouted;
+  handler_ = &s.no_route;
+  if (request.path() == "*") return;  // OPTIONS of the gateway itself belongs to no route
+
+  const Result<std::string_view> path = normalize_path(request.path(), path_);
+  if (!path) {
+    handler_ = &s.bad_path;
+    return;
+  }
+  request.borrow_path(*path);
+  const RouteQuery query{request.method, request.authority(), *path, request.query(), &request.headers};
+  const auto match = s.router.match(query);
+  if (!match) {
+    if (match.allowed.empty()) return;
+    context.slot<AllowedMethods>().methods = match.allowed;
+    handler_ = &s.method_not_allowed;
+    return;
+  }
+  const CompiledRoute& route = *s.routes[*match.value];
+  ContextAccess::set_route(context, route.name);
+  ContextAccess::set_params(context, match.params);
+  prefix_length_ = match.prefix_length;
+  pipeline_ = &route.pipeline;
+  handler_ = &route.handler;
+}
+
+void Exchange::abandon(Failure failure) {
+  // A stage may have replaced the response, and so ended the call.
+  if (call_ && (is_call_running_ || context.res.body.comes_from(*call_))) call_->abandon(failure);
+}
+
+Call* Exchange::tunnel() {
+  return call_ && context.res.status == 101 && context.res.body.comes_from(*call_) ? call_ : nullptr;
+}
+
+void Exchange::end() {
+  GW_ASSERT(uploads.running == 0);
+  pipeline_->done(context);
+  ContextAccess::end(context);
+  snapshot_.reset();
+  call_ = nullptr;
+  is_forwarding_ = is_call_running_ = wants_upgrade_ = false;
+  prefix_length_ = 0;
+}
+
+Task<Result<Response>> Exchange::send(const Upstream& upstream, Request request) {
+  const auto found = snapshot().upstreams.find(upstream.name());
+  if (found == snapshot().upstreams.end()) co_return Failure(Error::no_endpoint);
+  SentHead head(request, found->second->options.base_path, worker_.shared.pseudonym);
+  Response response;
+  Call& call = Call::begin(worker_, uploads);
+  const Result<> received = co_await call.run(found->second, head, request.method, std::move(request.body), false, snapshot().limits, response);
+  if (!received) co_return received.error();
+  co_return response;
+}
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,102 @@
+/// \file
+/// One client request from its parsed head to the head of its response: route, stages, handler.
+#pragma once
+
+#include <gw/context.hpp>
+
+#include "proxy/call.hpp"
+#include "proxy/snapshot.hpp"
+#include "proxy/worker.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+/// What an exchange needs of the client that asked. `Gateway::dispatch` has a client without a socket.
+class Client {
+ public:
+  virtual ~Client() = default;
+  /// Relays an interim response (1xx), if the client can understand it.
+  virtual Task<> interim(const Response& response) = 0;
+};
+
+/// Where the client came from.
+struct Peer {
+  std::string_view address;  ///< IP address as text; empty: no client outside
+  std::uint16_t port = 0;    ///< where it connected to
+};
+
+/// Sends requests to one upstream, as a route wants it: the handler of `forward`.
+class Forward {
+ public:
+  Forward(std::shared_ptr<const UpstreamState> upstream, std::string base_path, bool strip_prefix, bool preserve_host)
+      : upstream_(std::move(upstream)), base_path_(std::move(base_path)), strip_prefix_(strip_prefix), preserve_host_(preserve_host) {}
+
+  /// Answers with the upstream's response, its body unread, or fails.
+  Task<> operator()(Context& c) const;
+
+ private:
+  friend class ForwardHead;
+  std::shared_ptr<const UpstreamState> upstream_;
+  std::string base_path_;
+  bool strip_prefix_;
+  bool preserve_host_;
+};
+
+/// Holds a request's context, pins the snapshot it began with, and is the gateway that stages and
+/// handlers see. Reused for one request after the other; one worker.
+class Exchange final : public detail::Host {
+ public:
+  Exchange(Worker& worker, Client& client) : worker_(worker), client_(client) {}
+
+  Context context;
+
+  /// Begins a request: pins the worker's snapshot. `context.req` may be filled afterwards.
+  void begin(const Peer& peer);
+  /// Finds the route of `context.req`, runs stages and handler, and leaves the response in
+  /// `context.res`, its body unread. False: something has to wait; call `run` for it.
+  bool run_now(bool wants_upgrade);
+  Task<> run() { return pipeline_->run(context, *handler_); }
+  /// Nobody waits for the response any more: makes what waits for an upstream fail soon.
+  void abandon(Failure failure);
+  /// The call whose connection is to become a tunnel, if the response is a 101; or null.
+  Call* tunnel();
+  /// Whether "Expect: 100-continue" was passed on: then the upstream says when to go on.
+  bool is_expectation_forwarded() const noexcept { return is_forwarding_; }
+  /// Calls the `done` hooks and forgets the request. Uploads must have ended.
+  void end();
+
+  /// Uploads that this request has started and that still run.
+  Uploads uploads;
+  const Snapshot& snapshot() const noexcept { return **snapshot_; }
+
+  Task<Result<Response>> send(const Upstream& upstream, Request request) override;
+  void log(LogLevel level, std::string_view line) override { worker_.shared.log(level, line); }
+
+ private:
+  friend class Forward;
+  friend class ForwardHead;
+
+  void find_route();
+
+  Worker& worker_;
+  Client& client_;
+  Peer peer_;
+  std::shared_ptr<const std::shared_ptr<const Snapshot>> snapshot_;
+  const Pipeline* pipeline_ = nullptr;
+  const Handler* handler_ = nullptr;
+  std::size_t prefix_length_ = 0;
+  std::string path_;               // where a path is normalised, if it must be
+  bool wants_upgrade_ = false;
+  bool is_forwarding_ = false;
+  Call* call_ = nullptr;           // of `forward`
+  bool is_call_running_ = false;   // it has no response yet
+};
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

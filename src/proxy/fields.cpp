@@ -1,0 +1,216 @@
+#include "proxy/fields.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+namespace {
+
+enum class Kind : std::uint8_t {
+  end_to_end,
+  hop_by_hop,      // RFC 9110 7.6.1, and "Proxy", which CGI servers mistake for a setting
+  connection,      // hop-by-hop, and names more of them
+  upgrade,
+  content_length,
+  host,
+  forwarded,       // who the client is: only a trusted peer may say
+  via,
+  date,
+};
+
+struct KnownField {
+  std::string_view name;
+  Kind kind;
+};
+constexpr std::array<KnownField, 19> known_fields{{
+    {"te", Kind::hop_by_hop},
+    {"via", Kind::via},
+    {"host", Kind::host},
+    {"date", Kind::date},
+    {"proxy", Kind::hop_by_hop},
+    {"trailer", Kind::hop_by_hop},
+    {"upgrade", Kind::upgrade},
+    {"forwarded", Kind::forwarded},
+    {"keep-alive", Kind::hop_by_hop},
+    {"connection", Kind::connection},
+    {"content-length", Kind::content_length},
+    {"x-forwarded-for", Kind::forwarded},
+    {"x-forwarded-host", Kind::forwarded},
+    {"x-forwarded-port", Kind::forwarded},
+    {"http2-settings", Kind::hop_by_hop},
+    {"proxy-connection", Kind::hop_by_hop},
+    {"x-forwarded-proto", Kind::forwarded},
+    {"transfer-encoding", Kind::hop_by_hop},
+    {"x-forwarded-prefix", Kind::forwarded},
+}};
+
+// The length decides about most names; the first letter about nearly all others.
+constexpr auto lengths = [] {
+  std::array<bool, 32> table{};
+  for (const KnownField& f : known_fields) table[f.name.size()] = true;
+  return table;
+}();
+
+Kind kind_of(std::string_view name) noexcept {
+  if (name.size() >= lengths.size() || !lengths[name.size()]) return Kind::end_to_end;
+  const char first = static_cast<char>(name[0] | 0x20);
+  for (const KnownField& f : known_fields)
+    if (f.name.size() == name.size() && f.name[0] == first && iequals(f.name, name)) return f.kind;
+  return Kind::end_to_end;
+}
+
+// The fields that Connection names, besides those that are hop-by-hop anyway: nearly always none.
+class Nominated {
+ public:
+  explicit Nominated(const Headers& headers) {
+    for (const auto& [name, value] : headers) {
+      if (kind_of(name) != Kind::connection) continue;
+      if (iequals(value, "keep-alive") || iequals(value, "close")) continue;
+      for_each_element(value, [this](std::string_view element) {
+        // Host and the like are not the sender's to take away.
+        if (kind_of(element) == Kind::end_to_end && !iequals(element, "close")) names_.push_back(element);
+      });
+    }
+  }
+  bool has(std::string_view name) const noexcept {
+    return std::any_of(names_.begin(), names_.end(), [name](std::string_view n) { return iequals(n, name); });
+  }
+  bool empty() const noexcept { return names_.empty(); }
+
+ private:
+  std::vector<std::string_view> names_;
+};
+
+void append_number(std::string& out, std::uint64_t n) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
+}
+
+}  // namespace
+
+void strip_hop_by_hop(Headers& headers, bool keep_upgrade) {
+  const Nominated nominated(headers);
+  headers.remove_if([&](const Headers::Field& f) {
+    switch (kind_of(f.name)) {
+      case Kind::hop_by_hop: case Kind::connection: return true;
+      case Kind::upgrade: return !keep_upgrade;
+      case Kind::end_to_end: return !nominated.empty() && nominated.has(f.name);
+      default: return false;
+    }
+  });
+}
+
+void append_content_length(std::string& out, std::uint64_t length) {
+  out += "Content-Length: ";
+  append_number(out, length);
+  out += "\r\n";
+}
+
+void append_last_chunk(std::string& out, const Headers& trailers) {
+  out += "0\r\n";
+  for (const auto& [name, value] : trailers) append_field(out, name, value);
+  out += "\r\n";
+}
+
+void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym, bool is_upgrade) {
+  const Nominated nominated(request.headers);
+  std::string_view upgrade;
+  bool wants_trailers = false;
+  for (const auto& [name, value] : request.headers) {
+    switch (kind_of(name)) {
+      case Kind::end_to_end:
+        if (!nominated.empty() && nominated.has(name)) break;
+        [[fallthrough]];
+      case Kind::via: case Kind::date:
+        append_field(out, name, value);
+        break;
+      case Kind::upgrade: upgrade = value; break;
+      case Kind::hop_by_hop:
+        if (iequals(name, "te")) wants_trailers = wants_trailers || has_element(value, "trailers");
+        break;
+      case Kind::forwarded:
+        // A request that the gateway makes itself may say what it likes.
+        if (from.client_address.empty()) append_field(out, name, value);
+        break;
+      case Kind::connection: case Kind::content_length: case Kind::host: break;
+    }
+  }
+  out.append(request.version == Version::http11 ? "Via: 1.1 " : "Via: 1.0 ").append(pseudonym).append("\r\n");
+  if (!from.client_address.empty()) {
+    append_field(out, "X-Forwarded-For", from.client_address);
+    append_field(out, "X-Forwarded-Proto", from.proto);
+    if (!from.host.empty()) append_field(out, "X-Forwarded-Host", from.host);
+    out += "X-Forwarded-Port: ";
+    append_number(out, from.port);
+    out += "\r\n";
+  }
+  if (is_upgrade) {
+    out += wants_trailers ? "Connection: upgrade, TE\r\n" : "Connection: upgrade\r\n";
+    append_field(out, "Upgrade", upgrade);
+  } else if (wants_trailers) {
+    out += "Connection: TE\r\n";
+  }
+  if (wants_trailers) out += "TE: trailers\r\n";
+}
+
+bool is_loop(const Request& request, std::string_view pseudonym) {
+  for (const auto& [name, value] : request.headers) {
+    if (kind_of(name) != Kind::via) continue;
+    bool found = false;
+    // An element is: protocol-version RWS received-by [RWS comment].
+    for_each_element(value, [&](std::string_view element) {
+      const std::size_t space = element.find_first_of(" \t");
+      if (space == std::string_view::npos) return;
+      std::string_view by = element.substr(element.find_first_not_of(" \t", space));
+      found = found || by.substr(0, by.find_first_of(" \t")) == pseudonym;
+    });
+    if (found) return true;
+  }
+  return false;
+}
+
+void append_response_head(std::string& out, const Response& response, const ResponseFraming& framing, std::string_view date) {
+  out += "HTTP/1.1 ";
+  append_number(out, static_cast<std::uint64_t>(response.status));
+  out += ' ';
+  out += reason_phrase(response.status);
+  out += "\r\n";
+
+  const bool is_switch = response.status == 101;
+  bool has_date = response.status < 200;
+  std::string_view described_length;
+  for (const auto& [name, value] : response.headers) {
+    switch (kind_of(name)) {
+      case Kind::hop_by_hop: case Kind::connection: break;
+      case Kind::upgrade:
+        if (is_switch) append_field(out, name, value);
+        break;
+      case Kind::content_length: described_length = value; break;
+      case Kind::date: has_date = true; [[fallthrough]];
+      default: append_field(out, name, value);
+    }
+  }
+  if (!has_date) append_field(out, "Date", date);
+
+  switch (framing.framing) {
+    case h1::Framing::length: append_content_length(out, framing.length); break;
+    case h1::Framing::chunked: out += "Transfer-Encoding: chunked\r\n"; break;
+    case h1::Framing::none:
+      // The size that a GET would have had (RFC 9110 8.6). Never with 1xx and 204.
+      if (!described_length.empty() && response.status >= 200 && response.status != 204) append_field(out, "Content-Length", described_length);
+      break;
+    case h1::Framing::until_close: break;
+  }
+  if (is_switch) out += "Connection: upgrade\r\n";
+  else if (response.status >= 200 && !framing.keep_alive) out += "Connection: close\r\n";
+  else if (framing.keep_alive && framing.client == Version::http10) out += "Connection: keep-alive\r\n";
+  out += "\r\n";
+}
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

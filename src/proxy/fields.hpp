@@ -1,0 +1,63 @@
+/// \file
+/// Which header fields go on and which stay, and how heads are written. RFC 9110 7.6.
+#pragma once
+
+#include <gw/http.hpp>
+#include <gw/message.hpp>
+
+#include "h1/codec.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+/// Removes what concerns one connection only: the fields of RFC 9110 7.6.1, and those that
+/// Connection names. Content-Length stays: it tells a HEAD or 304 the size. With `keep_upgrade`
+/// Upgrade stays too, for a 101.
+void strip_hop_by_hop(Headers& headers, bool keep_upgrade = false);
+
+/// Appends "name: value\r\n".
+inline void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ", 2).append(value).append("\r\n", 2);
+}
+/// Appends the Content-Length field.
+void append_content_length(std::string& out, std::uint64_t length);
+/// Appends the end of a chunked body with its trailers (RFC 9112 7.1).
+void append_last_chunk(std::string& out, const Headers& trailers);
+
+/// Who the client is and how it came, for the X-Forwarded fields.
+struct ForwardedFor {
+  std::string_view client_address;  ///< empty: nobody, no fields
+  std::string_view host;            ///< what the client asked for
+  std::string_view proto;           ///< "http"
+  std::uint16_t port;               ///< where it connected to
+};
+
+/// Appends a client's fields as an upstream gets them: without Host, framing, hop-by-hop fields and
+/// what only a trusted peer may say (X-Forwarded-*, Forwarded), and with Via (RFC 9110 7.6.3),
+/// X-Forwarded-* and, for a real upgrade, Connection and Upgrade.
+void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym, bool is_upgrade);
+
+/// Whether `request` came through the gateway called `pseudonym` before.
+bool is_loop(const Request& request, std::string_view pseudonym);
+
+/// How the end of a response's body is told to the client.
+struct ResponseFraming {
+  h1::Framing framing = h1::Framing::none;
+  std::uint64_t length = 0;
+  bool keep_alive = true;
+  Version client = Version::http11;
+};
+
+/// Appends status line and fields of a response to a client. Framing fields of `response` are left
+/// out, except the Content-Length of a response without body to HEAD, or with 304; Date is added if
+/// there is none (RFC 9110 6.6.1).
+void append_response_head(std::string& out, const Response& response, const ResponseFraming& framing, std::string_view date);
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,143 @@
+#include "proxy/lease.hpp"
+
+#include "net/tcp.hpp"
+
+#include <asio/redirect_error.hpp>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+namespace {
+
+// Waits for the resolver, but not longer than `limit`.
+class LookupWait {
+ public:
+  LookupWait(Worker& worker, const std::string& name, Duration limit) : deadline_(&LookupWait::expired, this) {
+    worker.wheel.arm(deadline_, limit);
+    // The answer may come after this object is gone: it finds the pointer reset.
+    worker.shared.resolver.when_known(name, worker.io, [alive = std::weak_ptr<LookupWait*>(self_)](std::shared_ptr<const net::Addresses> a) {
+      if (const auto self = alive.lock()) (*self)->finish(std::move(a));
+    });
+  }
+
+  Task<std::shared_ptr<const net::Addresses>> wait() {
+    if (!is_finished_) co_await event_.wait();
+    co_return addresses_;
+  }
+
+ private:
+  static void expired(void* self) { static_cast<LookupWait*>(self)->finish(nullptr); }
+  void finish(std::shared_ptr<const net::Addresses> a) {
+    is_finished_ = true;
+    addresses_ = std::move(a);
+    self_.reset();
+    event_.notify();
+  }
+
+  bool is_finished_ = false;
+  std::shared_ptr<const net::Addresses> addresses_;
+  net::Event event_;
+  net::Wheel::Deadline deadline_;
+  std::shared_ptr<LookupWait*> self_ = std::make_shared<LookupWait*>(this);
+};
+
+// Connects a socket, but not longer than `limit`.
+Task<std::error_code> connect_socket(Worker& worker, asio::ip::tcp::socket& socket, asio::ip::tcp::endpoint to, Duration limit) {
+  struct Timeout {
+    explicit Timeout(asio::ip::tcp::socket& s) : socket(s), deadline(&Timeout::expired, this) {}
+    static void expired(void* self) {
+      auto& t = *static_cast<Timeout*>(self);
+      t.is_over = true;
+      std::error_code ignored;
+      t.socket.close(ignored);
+    }
+    asio::ip::tcp::socket& socket;
+    bool is_over = false;
+    net::Wheel::Deadline deadline;
+  } timeout(socket);
+  worker.wheel.arm(timeout.deadline, limit);
+  std::error_code ec;
+  co_await socket.async_connect(to, asio::redirect_error(asio::use_awaitable, ec));
+  if (timeout.is_over) ec = make_error_code(Error::connect_timeout);
+  co_return ec;
+}
+
+}  // namespace
+
+void UpstreamConnection::end_rest(void* self, Wake) {
+  auto connection = static_cast<UpstreamConnection*>(self)->shared_from_this();
+  connection->worker_.pool.remove(connection->endpoint_, connection);
+}
+
+Lease Lease::reuse(Worker& worker, const std::shared_ptr<Endpoint>& endpoint) {
+  auto connection = worker.pool.take(endpoint);
+  if (!connection) return {};
+  (*connection)->wake();
+  return Lease(worker, std::move(*connection), true);
+}
+
+Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamOptions& options) {
+  const auto failed = [](Error e) { return Failure(e, Origin::upstream, Retry::another); };
+  if (!worker.pool.open(endpoint, {options.idle_connections, options.connections})) co_return failed(Error::upstream_busy);
+  struct Opening {  // counts as a connection while it is being made
+    ~Opening() {
+      if (!is_done) worker.pool.drop(endpoint);
+    }
+    Worker& worker;
+    const std::shared_ptr<Endpoint>& endpoint;
+    bool is_done = false;
+  } opening{worker, endpoint};
+
+  const auto start = std::chrono::steady_clock::now();
+  const auto left = [&] {
+    return std::chrono::duration_cast<Duration>(start + options.timeouts.connect - std::chrono::steady_clock::now());
+  };
+
+  net::Addresses addresses;
+  if (endpoint->literal) {
+    addresses.push_back(*endpoint->literal);
+  } else {
+    std::shared_ptr<const net::Addresses> known = worker.shared.resolver.known(endpoint->address.host);
+    if (!known) {
+      LookupWait lookup(worker, endpoint->address.host, left());
+      known = co_await lookup.wait();
+    }
+    if (!known || known->empty()) co_return failed(Error::dns_failed);
+    addresses = *known;
+  }
+
+  std::error_code ec;
+  for (const asio::ip::address& address : addresses) {
+    if (left().count() <= 0) break;
+    asio::ip::tcp::socket socket(worker.io);
+    const asio::ip::tcp::endpoint to(address, endpoint->address.port);
+    ec = co_await connect_socket(worker, socket, to, left());
+    if (ec) continue;
+    opening.is_done = true;
+    auto transport = std::make_shared<net::TcpTransport>(std::move(socket), worker.wheel);
+    auto connection = std::make_shared<UpstreamConnection>(worker, endpoint, std::move(transport));
+    co_return Lease(worker, std::move(connection), false);
+  }
+  co_return failed(ec == Error::connect_timeout || !ec ? Error::connect_timeout : Error::connect_failed);
+}
+
+void Lease::give_back(const UpstreamOptions& options) {
+  std::shared_ptr<UpstreamConnection> connection = std::move(connection_);
+  if (worker_->is_draining) {
+    worker_->pool.drop(connection->endpoint());
+    return;
+  }
+  if (worker_->pool.give(connection->endpoint(), connection, {options.idle_connections, options.connections}))
+    connection->rest(options.timeouts.idle);
+}
+
+void Lease::close() {
+  if (!connection_) return;
+  worker_->pool.drop(connection_->endpoint());
+  connection_.reset();
+}
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,79 @@
+/// \file
+/// A connection to an upstream, borrowed from the worker's pool for one request.
+#pragma once
+
+#include "proxy/worker.hpp"
+
+#include <memory>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+/// A connection to an endpoint, leased or idle in the pool of its worker.
+class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnection> {
+ public:
+  UpstreamConnection(Worker& worker, std::shared_ptr<Endpoint> endpoint, std::shared_ptr<Transport> transport)
+      : worker_(worker), endpoint_(std::move(endpoint)), transport_(std::move(transport)) {}
+  ~UpstreamConnection() { transport_->close(); }
+  UpstreamConnection(const UpstreamConnection&) = delete;
+  UpstreamConnection& operator=(const UpstreamConnection&) = delete;
+
+  const std::shared_ptr<Endpoint>& endpoint() const noexcept { return endpoint_; }
+  Transport& transport() noexcept { return *transport_; }
+
+  /// Begins the idle time: the connection leaves the pool when it is over, or when the upstream
+  /// closes or says something unasked (it must not become the answer to the next request).
+  void rest(Duration idle) { transport_->watch(Side::read, idle, &UpstreamConnection::end_rest, this); }
+  void wake() { transport_->unwatch(Side::read); }
+
+ private:
+  static void end_rest(void* self, Wake);
+
+  Worker& worker_;
+  std::shared_ptr<Endpoint> endpoint_;
+  std::shared_ptr<Transport> transport_;
+};
+
+/// The right to use a connection. Destroyed, it closes it, unless `give_back` was called. Move-only.
+class Lease {
+ public:
+  using Caps = UpstreamPool::Caps;
+
+  Lease() noexcept = default;
+  Lease(Worker& worker, std::shared_ptr<UpstreamConnection> connection, bool is_reused) noexcept
+      : worker_(&worker), connection_(std::move(connection)), is_reused_(is_reused) {}
+  Lease(Lease&&) noexcept = default;
+  Lease& operator=(Lease&& other) noexcept {
+    close();
+    worker_ = other.worker_;
+    connection_ = std::move(other.connection_);
+    is_reused_ = other.is_reused_;
+    return *this;
+  }
+  ~Lease() { close(); }
+
+  /// An idle connection to `endpoint`; an empty lease if there is none.
+  static Lease reuse(Worker& worker, const std::shared_ptr<Endpoint>& endpoint);
+  /// A new connection to `endpoint`, made within `timeouts.connect`, name look-up included.
+  static Task<Result<Lease>> connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamOptions& options);
+
+  explicit operator bool() const noexcept { return connection_ != nullptr; }
+  Transport& transport() const { return connection_->transport(); }
+  /// Whether the connection served another request before.
+  bool is_reused() const noexcept { return is_reused_; }
+
+  /// Puts the connection back: its last response was read to the end and nothing else was.
+  void give_back(const UpstreamOptions& options);
+  /// Closes the connection.
+  void close();
+
+ private:
+  Worker* worker_ = nullptr;
+  std::shared_ptr<UpstreamConnection> connection_;
+  bool is_reused_ = false;
+};
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,89 @@
+#include "proxy/session.hpp"
+
+#include "proxy/fields.hpp"
+#include "proxy/gather.hpp"
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+void Session::begin(Transport& t) {
+  transport = &t;
+  const Snapshot& s = **worker.snapshot;
+  timeouts = s.timeouts;
+  if (!codec || limits != s.limits) codec.emplace(limits = s.limits);
+  // Room for a head, and as much again for the body behind it.
+  buffer = worker.buffers.take(2 * std::max<std::size_t>(limits.head, 16 * 1024));
+}
+
+void Session::end() {
+  worker.buffers.give(std::move(buffer));
+  buffer = Buffer();
+  transport = nullptr;
+}
+
+std::optional<Chunk> Session::ready() {
+  while (!has_ended && !buffer.empty() && !failure) {
+    const Result<h1::BodyPiece> piece = codec->body(buffer.content());
+    if (!piece) {
+      failure = piece.error();
+      break;
+    }
+    buffer.consume(piece->consumed);
+    has_ended = piece->ended;
+    if (!piece->content.empty()) return piece->content;
+    if (piece->consumed == 0) break;
+  }
+  return has_ended ? std::optional<Chunk>(Chunk{}) : std::nullopt;
+}
+
+Task<Result<Chunk>> Session::read() {
+  // Whoever reads the body here, and not an upstream, is the one who wants it (RFC 9110 10.1.1).
+  if (codec->expects_continue() && !has_sent_continue && !exchange.is_expectation_forwarded() && buffer.empty()) {
+    has_sent_continue = true;
+    Gather pieces;
+    pieces.add("HTTP/1.1 100 Continue\r\n\r\n");
+    const std::error_code ec = co_await pieces.write(*transport, timeouts.client_write);
+    if (ec) co_return Failure(Error::client_gone, Origin::client);
+  }
+  for (;;) {
+    if (const std::optional<Chunk> chunk = ready()) co_return *chunk;
+    if (failure) co_return *failure;
+    if (is_cancelled) co_return Failure(Error::client_gone, Origin::client);
+    buffer.make_room();
+    std::error_code ec;
+    const std::size_t n = transport->read(buffer.room(), ec);
+    if (ec == asio::error::would_block) {
+      if (co_await transport->until(Side::read, timeouts.client_body) == Wake::timed_out) failure = Failure(Error::client_timeout, Origin::client);
+    } else if (ec) {
+      failure = Failure(Error::client_gone, Origin::client);
+    } else {
+      buffer.commit(n);
+    }
+  }
+}
+
+void Session::cancel() {
+  is_cancelled = true;
+  transport->interrupt(Side::read);
+}
+
+std::optional<std::uint64_t> Session::size() const {
+  return codec->framing() == h1::Framing::length ? std::optional(codec->length()) : std::nullopt;
+}
+
+Task<> Session::interim(const Response& response) {
+  // HTTP/1.0 knows no interim responses (RFC 9110 15.2).
+  if (exchange.context.req.version == Version::http10) co_return;
+  if (response.status == 100) has_sent_continue = true;
+  head.clear();
+  append_response_head(head, response, {}, {});
+  Gather pieces;
+  pieces.add(head);
+  // An error shows itself when the final response is written.
+  co_await pieces.write(*transport, timeouts.client_write);
+}
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

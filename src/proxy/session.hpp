@@ -1,0 +1,53 @@
+/// \file
+/// What a client connection needs while a request is under way, and only then.
+#pragma once
+
+#include "h1/codec.hpp"
+#include "proxy/exchange.hpp"
+
+#include <optional>
+#include <string>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+/// The memory of a request: buffer, codec, context. An idle connection has none; workers recycle them.
+/// It is the source of the request's body and the client of its exchange.
+struct Session final : Body::Source, Client {
+  explicit Session(Worker& w) : worker(w), exchange(w, *this) {}
+
+  /// Gets ready for a connection, under the worker's present limits.
+  void begin(Transport& t);
+  /// Gives the buffer back.
+  void end();
+
+  std::optional<Chunk> ready() override;
+  Task<Result<Chunk>> read() override;
+  void cancel() override;
+  std::optional<std::uint64_t> size() const override;
+  const Headers& trailers() const override { return codec->trailers(); }
+
+  Task<> interim(const Response& response) override;
+
+  /// Whether the body of the request was read to its end.
+  bool has_body_ended() const noexcept { return has_ended; }
+
+  Worker& worker;
+  Transport* transport = nullptr;
+  Exchange exchange;
+  Timeouts timeouts;
+  Limits limits;
+  std::optional<h1::RequestCodec> codec;
+  Buffer buffer;
+  std::string head;                 ///< of the response
+  std::string framed;               ///< chunk framing of its body
+  bool has_ended = true;            ///< the request's body was read to its end
+  bool is_cancelled = false;        ///< it will not be read on
+  bool has_sent_continue = false;
+  std::optional<Failure> failure;   ///< the request's body cannot be read
+};
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

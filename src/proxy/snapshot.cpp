@@ -1,0 +1,32 @@
+#include "proxy/snapshot.hpp"
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+namespace {
+
+void reply_method_not_allowed(Context& c) {
+  c.fail(Failure(Error::method_not_allowed, Origin::client));
+  std::string allow;
+  for (std::size_t i = 0; i < detail::method_names.size(); ++i) {
+    if (!c.slot<AllowedMethods>().methods.contains(static_cast<Method>(i))) continue;
+    if (!allow.empty()) allow += ", ";
+    allow += detail::method_names[i];
+  }
+  c.res.headers.set("Allow", allow);
+}
+
+}  // namespace
+
+Snapshot::Snapshot(Timeouts t, Limits l, std::vector<Stage> gateway_stages)
+    : timeouts(t),
+      limits(l),
+      unrouted(std::move(gateway_stages)),
+      no_route([](Context& c) { c.fail(Failure(Error::no_route, Origin::client)); }),
+      method_not_allowed(&reply_method_not_allowed),
+      bad_path([](Context& c) { c.fail(Failure(Error::bad_path, Origin::client)); }) {}
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,51 @@
+/// \file
+/// A configuration, compiled: what requests read. Nothing in it changes.
+#pragma once
+
+#include <gw/limits.hpp>
+#include <gw/middleware.hpp>
+#include <gw/router.hpp>
+
+#include "proxy/upstream_state.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+/// What a path can be asked with, when the method of a request was not among it.
+struct AllowedMethods {
+  MethodSet methods;
+};
+
+/// A route with everything that a request needs of it.
+struct CompiledRoute {
+  std::string name;
+  Pipeline pipeline;  ///< the gateway's stages, then the route's
+  Handler handler;
+};
+
+/// Router, pipelines and upstreams of one configuration. Shared by all workers; a request keeps the
+/// one that it began with.
+struct Snapshot {
+  Snapshot(Timeouts t, Limits l, std::vector<Stage> gateway_stages);
+
+  const Timeouts timeouts;
+  const Limits limits;
+  const Pipeline unrouted;              ///< the gateway's stages, for requests without a route
+  const Handler no_route;               ///< 404
+  const Handler method_not_allowed;     ///< 405, with `Allow` from the slot `AllowedMethods`
+  const Handler bad_path;               ///< 400
+  std::vector<std::unique_ptr<const CompiledRoute>> routes;
+  Router<std::uint32_t> router;  ///< finds a number of `routes`
+  std::map<std::string, std::shared_ptr<const UpstreamState>, std::less<>> upstreams;
+};
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,111 @@
+/// \file
+/// What one worker owns: its event loop and everything that only its thread touches.
+#pragma once
+
+#include <gw/log.hpp>
+#include <gw/pool.hpp>
+#include <gw/transport.hpp>
+
+#include "net/event.hpp"
+#include "net/resolver.hpp"
+#include "net/wheel.hpp"
+#include "proxy/buffer.hpp"
+#include "proxy/upstream_state.hpp"
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/thread_pool.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+class Call;
+class Connection;
+class UpstreamConnection;
+struct Session;
+struct Snapshot;
+
+/// Idle connections to upstreams.
+using UpstreamPool = Pool<std::shared_ptr<Endpoint>, std::shared_ptr<UpstreamConnection>>;
+
+/// What the workers of one gateway share; outlives them. Immutable or thread-safe.
+struct Shared {
+  LogSink log = [](LogLevel, std::string_view) {};
+  std::string pseudonym;                          ///< who we are in Via (RFC 9110 7.6.3); differs between gateways
+  net::Resolver resolver;
+  EndpointRegistry endpoints;
+  std::atomic<std::size_t> connections{0};        ///< client connections of all workers
+
+  /// The threads for calls that block; started when first asked for.
+  asio::thread_pool& blocking();
+
+ private:
+  std::once_flag blocking_once_;
+  std::optional<asio::thread_pool> blocking_;
+};
+
+/// One worker: a thread's event loop, timers, idle upstream connections, memory for requests.
+/// Everything here belongs to its thread; other threads `asio::post` to `io`.
+class Worker {
+ public:
+  Worker(Shared& shared_state, std::uint64_t seed);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  asio::io_context io{1};
+  Shared& shared;
+  net::Wheel wheel;
+  Random random;
+  const std::uint64_t id_seed;    ///< begins the ids of this worker's requests
+  std::uint64_t requests = 0;     ///< requests begun so far
+  BufferStore buffers;
+  UpstreamPool pool;
+  std::vector<std::unique_ptr<Call>> free_calls;
+  std::vector<std::unique_ptr<Session>> free_sessions;
+
+  /// The configuration for requests that begin now. A control block of this worker alone: pinning it
+  /// does not touch memory of other workers.
+  std::shared_ptr<const std::shared_ptr<const Snapshot>> snapshot;
+  void publish(std::shared_ptr<const Snapshot> s) { snapshot = std::make_shared<const std::shared_ptr<const Snapshot>>(std::move(s)); }
+
+  bool is_draining = false;       ///< no new requests; connections end when they are idle
+  net::Event drained;             ///< notified when the last connection is gone
+
+  /// Takes a client connection over.
+  Connection& add(std::unique_ptr<Connection> connection);
+  /// Destroys a client connection; it is not serving.
+  void remove(Connection& connection);
+  bool has_connections() const noexcept { return !connections_.empty(); }
+  /// Ends idle connections now and the others after their present request.
+  void drain();
+  /// Ends all connections now.
+  void abort();
+  std::unique_ptr<Session> take_session();
+  /// Stops the clock for good, so that `io` runs out of work.
+  void stop_clock() { clock_.cancel(); }
+
+  /// "Sun, 06 Nov 1994 08:49:37 GMT" of the present second (RFC 9110 5.6.7).
+  std::string_view date();
+
+ private:
+  void run_clock();
+
+  std::unordered_map<const Connection*, std::unique_ptr<Connection>> connections_;
+  asio::steady_timer clock_;
+  std::time_t date_second_ = 0;
+  char date_text_[32];
+};
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,25 @@
+/// \file
+/// All of gw, in the order in which it is best read.
+#pragma once
+
+#include <gw/version.hpp>
+
+#include <gw/error.hpp>
+
+#include <gw/http.hpp>
+#include <gw/body.hpp>
+#include <gw/message.hpp>
+#include <gw/path.hpp>
+#include <gw/router.hpp>
+
+#include <gw/context.hpp>
+#include <gw/middleware.hpp>
+
+#include <gw/upstream.hpp>
+#include <gw/config.hpp>
+#include <gw/gateway.hpp>
+#include <gw/blocking.hpp>
+
+#include <gw/middleware/access_log.hpp>
+#include <gw/middleware/headers.hpp>
+#include <gw/middleware/request_id.hpp>

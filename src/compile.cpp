@@ -1,0 +1,149 @@
+#include "compile.hpp"
+
+#include "config/check.hpp"
+#include "config/suggest.hpp"
+#include "proxy/exchange.hpp"
+
+#include <gw/detail/address.hpp>
+
+#include <optional>
+
+namespace gw {
+inline namespace v0 {
+
+namespace {
+
+using detail::HostPort;
+using proxy::CompiledRoute;
+using proxy::Forward;
+using proxy::Snapshot;
+using proxy::UpstreamState;
+
+template <class Map>
+std::string not_defined(std::string_view kind, const std::string& name, const Map& known) {
+  std::vector<std::string_view> names;
+  for (const auto& entry : known) names.push_back(entry.first);
+  return "no " + std::string(kind) + " is named \"" + name + '"' + config::did_you_mean(name, names);
+}
+
+std::vector<Stage> resolve(const std::vector<StageConfig>& wanted, const std::string& path, const Definitions& definitions, Problems& problems) {
+  std::vector<Stage> stages;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (wanted[i].stage()) {
+      stages.push_back(*wanted[i].stage());
+    } else if (const auto found = definitions.stages.find(wanted[i].name()); found != definitions.stages.end()) {
+      stages.push_back(found->second);
+    } else {
+      Place place = wanted[i].place();
+      if (place.path.empty()) place.path = path + '[' + std::to_string(i) + ']';
+      problems.push_back({place, not_defined("stage", wanted[i].name(), definitions.stages)});
+    }
+  }
+  return stages;
+}
+
+class Compiler {
+ public:
+  Compiler(const Config& config, const Definitions& definitions, proxy::EndpointRegistry& registry, Problems& problems)
+      : config_(config), definitions_(definitions), registry_(registry), problems_(problems) {}
+
+  std::shared_ptr<const Snapshot> compile() {
+    config::check_references(config_, problems_);
+    auto snapshot = std::make_shared<Snapshot>(config_.timeouts, config_.limits, resolve(config_.use, "use", definitions_, problems_));
+    snapshot->router = build_router();
+    if (!problems_.empty()) return nullptr;
+    for (const UpstreamConfig& u : config_.upstreams) add_upstream(*snapshot, u.name, u.endpoints, u.options);
+    for (std::size_t i = 0; i < config_.routes.size(); ++i) snapshot->routes.push_back(compile_route(*snapshot, i));
+    return snapshot;
+  }
+
+ private:
+  // Everything that can be wrong with routes beyond the words of the file: patterns, conflicts, and
+  // names that only code can define.
+  Router<std::uint32_t> build_router() {
+    RouterBuilder<std::uint32_t> builder;
+    for (std::size_t i = 0; i < config_.routes.size(); ++i) {
+      const RouteConfig& route = config_.routes[i];
+      const std::string path = "routes[" + std::to_string(i) + ']';
+      builder.add(route.rule, static_cast<std::uint32_t>(i));
+      resolve(route.use, path + ".use", definitions_, problems_);
+      const auto* handler = std::get_if<HandlerConfig>(&route.action);
+      if (handler && !handler->handler && !definitions_.handlers.count(handler->name)) {
+        Place place = handler->place;
+        if (place.path.empty()) place.path = path + ".handler";
+        problems_.push_back({place, not_defined("handler", handler->name, definitions_.handlers)});
+      }
+    }
+    auto built = builder.build();
+    for (const RouteProblem& p : built.problems) {
+      Place place = config_.routes[p.rule].place;
+      if (place.path.empty()) place.path = "routes[" + std::to_string(p.rule) + ']';
+      const bool is_known = std::any_of(problems_.begin(), problems_.end(), [&](const Problem& known) {
+        // The decoder has said it already, about a value inside this route.
+        return known.place.path.compare(0, place.path.size(), place.path) == 0 && known.what == p.what;
+      });
+      if (!is_known) problems_.push_back({place, p.what});
+    }
+    return std::move(built.router);
+  }
+
+  std::shared_ptr<const UpstreamState> add_upstream(Snapshot& snapshot, const std::string& name, const std::vector<EndpointOptions>& wanted,
+                                                    const UpstreamOptions& options) {
+    std::vector<std::shared_ptr<proxy::Endpoint>> endpoints;
+    std::vector<unsigned> weights;
+    for (const EndpointOptions& e : wanted) {
+      const std::optional<HostPort> address = detail::parse_endpoint(e.address);
+      GW_ASSERT(address.has_value());
+      endpoints.push_back(registry_.find(*address));
+      weights.push_back(e.weight);
+    }
+    auto upstream = std::make_shared<const UpstreamState>(name, options, std::move(endpoints), weights);
+    snapshot.upstreams.emplace(name, upstream);
+    return upstream;
+  }
+
+  Handler forward(Snapshot& snapshot, const RouteConfig& route, const ForwardConfig& to) {
+    const auto found = snapshot.upstreams.find(to.to);
+    if (found != snapshot.upstreams.end())
+      return Forward(found->second, found->second->options.base_path, route.strip_prefix, route.preserve_host);
+    // A URL is an upstream of its own; routes with the same authority share it, each with its base.
+    const std::optional<detail::UpstreamUrl> url = detail::parse_upstream_url(to.to);
+    GW_ASSERT(url.has_value());
+    const std::string authority = url->address.host + ':' + std::to_string(url->address.port);
+    const std::string name = "http://" + authority;
+    const auto known = snapshot.upstreams.find(name);
+    const auto upstream = known != snapshot.upstreams.end() ? known->second : add_upstream(snapshot, name, {literal(url->address)}, {});
+    return Forward(upstream, url->base_path, route.strip_prefix, route.preserve_host);
+  }
+
+  static EndpointOptions literal(const HostPort& a) {
+    const bool is_v6 = a.host.find(':') != std::string::npos;
+    return EndpointOptions((is_v6 ? '[' + a.host + ']' : a.host) + ':' + std::to_string(a.port));
+  }
+
+  std::unique_ptr<const CompiledRoute> compile_route(Snapshot& snapshot, std::size_t index) {
+    const RouteConfig& route = config_.routes[index];
+    std::vector<Stage> stages = snapshot.unrouted.stages();
+    for (Stage& s : resolve(route.use, "", definitions_, problems_)) stages.push_back(std::move(s));
+    const auto* to = std::get_if<ForwardConfig>(&route.action);
+    const auto* code = std::get_if<HandlerConfig>(&route.action);
+    GW_ASSERT(to || code);
+    Handler handler = to ? forward(snapshot, route, *to) : code->handler ? *code->handler : definitions_.handlers.find(code->name)->second;
+    return std::make_unique<const CompiledRoute>(CompiledRoute{snapshot.router.rules()[index].name, Pipeline(std::move(stages)), std::move(handler)});
+  }
+
+  const Config& config_;
+  const Definitions& definitions_;
+  proxy::EndpointRegistry& registry_;
+  Problems& problems_;
+};
+
+}  // namespace
+
+std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::EndpointRegistry& registry,
+                                               Problems& problems) {
+  return Compiler(config, definitions, registry, problems).compile();
+}
+
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,46 @@
+#include "dispatch.hpp"
+
+#include "proxy/exchange.hpp"
+
+namespace gw {
+inline namespace v0 {
+
+namespace {
+
+// More than this is not a response to be looked at in one piece.
+constexpr std::size_t largest_content = 64 * 1024 * 1024;
+
+class NoClient final : public proxy::Client {
+ public:
+  Task<> interim(const Response&) override { co_return; }
+};
+
+}  // namespace
+
+Task<> dispatch_on(proxy::Worker& worker, Request& request, Response& response) {
+  NoClient client;
+  proxy::Exchange exchange(worker, client);
+  Context& c = exchange.context;
+  c.req = std::move(request);
+  exchange.begin(proxy::Peer{});
+  if (!exchange.run_now(false)) co_await exchange.run();
+  detail::ContextAccess::set_head_sent(c);
+
+  Result<std::string> content = co_await c.res.body.text(largest_content);
+  if (content) {
+    response.status = c.res.status;
+    response.headers = c.res.headers;
+    response.body = Body(std::move(*content));
+    detail::ContextAccess::add_bytes_sent(c, response.body.text().size());
+    detail::ContextAccess::set_complete(c);
+  } else {
+    detail::ContextAccess::set_failure(c, content.error());
+    response = Response::error(status_of(content.error().code), message_of(content.error().code));
+  }
+  c.res.body = Body();
+  while (exchange.uploads.running > 0) co_await exchange.uploads.ended.wait();
+  exchange.end();
+}
+
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,134 @@
+#include "gateway_state.hpp"
+
+#include <gw/middleware/access_log.hpp>
+
+#include <asio/signal_set.hpp>
+
+#include <csignal>
+#include <thread>
+
+namespace gw {
+inline namespace v0 {
+
+// --- Route: verbs that edit the configuration ----------------------------------------------------
+
+RouteConfig& Route::edit() {
+  GW_ASSERT(index_ < config_->routes.size());
+  return config_->routes[index_];
+}
+void Route::add(Stage stage) { edit().use.push_back(std::move(stage)); }
+Route& Route::name(std::string name) { return edit().rule.name = std::move(name), *this; }
+Route& Route::host(std::string host) { return edit().rule.hosts.push_back(std::move(host)), *this; }
+Route& Route::methods(std::initializer_list<Method> methods) { return edit().rule.methods = edit().rule.methods | MethodSet(methods), *this; }
+Route& Route::header(std::string name, std::string value) { return edit().rule.headers.push_back({std::move(name), std::move(value)}), *this; }
+Route& Route::query(std::string name, std::string value) { return edit().rule.query.push_back({std::move(name), std::move(value)}), *this; }
+Route& Route::strip_prefix() { return edit().strip_prefix = true, *this; }
+Route& Route::preserve_host() { return edit().preserve_host = true, *this; }
+Route& Route::forward(const Upstream& upstream) { return forward(upstream.name()); }
+Route& Route::forward(std::string upstream_or_url) { return edit().action = ForwardConfig{std::move(upstream_or_url), {}}, *this; }
+Route& Route::handle(Handler handler) { return edit().action = HandlerConfig{"", std::move(handler), {}}, *this; }
+
+// --- Server ----------------------------------------------------------------------------------------
+
+Server::~Server() {
+  if (gateway_) gateway_->stop();
+}
+std::uint16_t Server::port() const { return gateway_->state_->first_address().port(); }
+std::string Server::address() const { return to_text(gateway_->state_->first_address()); }
+void Server::stop() { gateway_->stop(); }
+
+// --- Gateway: building -----------------------------------------------------------------------------
+
+Gateway::Gateway() : state_(std::make_unique<State>()) {}
+Gateway::Gateway(Config config) : Gateway() { state_->config = std::move(config); }
+Gateway::Gateway(Gateway&&) noexcept = default;
+Gateway::~Gateway() {
+  if (state_) stop();
+}
+
+Gateway Gateway::from_file(const std::string& path) {
+  Gateway gateway;
+  gateway.state_->file = path;
+  gateway.state_->config = gateway.state_->read_file();
+  gateway.state_->file_timeouts = gateway.state_->config.timeouts;
+  gateway.state_->file_limits = gateway.state_->config.limits;
+  return gateway;
+}
+
+Config& Gateway::config() { return state_->config; }
+
+Route Gateway::path(std::string pattern) {
+  RouteConfig route;
+  route.rule.kind = RouteRule::Kind::path;
+  route.rule.pattern = std::move(pattern);
+  config().routes.push_back(std::move(route));
+  return Route(config(), config().routes.size() - 1);
+}
+Route Gateway::prefix(std::string pattern) {
+  Route route = path(std::move(pattern));
+  route.edit().rule.kind = RouteRule::Kind::prefix;
+  return route;
+}
+Upstream Gateway::upstream(std::string name, std::vector<EndpointOptions> endpoints, UpstreamOptions options) {
+  config().upstreams.push_back({name, std::move(endpoints), std::move(options), {}});
+  return Upstream(std::move(name));
+}
+Gateway& Gateway::define(std::string name, Stage stage) { return state_->definitions.stages.insert_or_assign(std::move(name), std::move(stage)), *this; }
+Gateway& Gateway::define_handler(std::string name, Handler handler) {
+  return state_->definitions.handlers.insert_or_assign(std::move(name), std::move(handler)), *this;
+}
+Gateway& Gateway::listen(std::string address) { return config().listen.push_back({std::move(address), {}}), *this; }
+Gateway& Gateway::log_to(LogSink sink) {
+  state_->shared.log = std::move(sink);
+  return *this;
+}
+
+// --- Gateway: life ---------------------------------------------------------------------------------
+
+void Gateway::run(std::string address) { listen(std::move(address)), run(); }
+
+void Gateway::run() {
+  // A log that is a closed pipe must end the log, not the gateway.
+  std::signal(SIGPIPE, SIG_IGN);
+  asio::io_context waiting{1};
+  asio::signal_set signals(waiting, SIGINT, SIGTERM, SIGHUP);
+  if (!state_->is_running()) state_->start();
+  std::thread stopping;
+  std::function<void(std::error_code, int)> on_signal = [&](std::error_code ec, int signal) {
+    if (ec) return;
+    if (signal == SIGHUP) {
+      state_->reload_and_log();
+    } else if (!stopping.joinable()) {
+      state_->shared.log(LogLevel::info, "stopping: running requests have " + std::to_string(state_->config.timeouts.drain.count() / 1000) + " s to end");
+      stopping = std::thread([&] {
+        stop();
+        waiting.stop();
+      });
+    } else {
+      state_->abort();
+    }
+    signals.async_wait(on_signal);
+  };
+  signals.async_wait(on_signal);
+  // stop() from another thread ends run(), too.
+  state_->on_stopped = [&] { waiting.stop(); };
+  waiting.run();
+  if (stopping.joinable()) stopping.join();
+  stop();
+}
+
+Server Gateway::start(std::string address) { return listen(std::move(address)), start(); }
+Server Gateway::start() {
+  state_->start();
+  return Server(*this);
+}
+
+void Gateway::stop() { state_->stop(); }
+void Gateway::check() { state_->check(); }
+void Gateway::apply(Config config) { state_->apply(std::move(config)); }
+void Gateway::reload() { state_->reload(); }
+Response Gateway::dispatch(Request request) { return state_->dispatch(std::move(request)); }
+void Gateway::post(unsigned worker, std::function<void()> f) { state_->post(worker, std::move(f)); }
+
+}  // namespace v0
+}  // namespace gw

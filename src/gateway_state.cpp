@@ -1,0 +1,357 @@
+#include "gateway_state.hpp"
+
+#include "config/check.hpp"
+#include "config/parse.hpp"
+#include "dispatch.hpp"
+#include "net/tcp.hpp"
+#include "proxy/connection.hpp"
+#include "proxy/lease.hpp"
+#include "proxy/session.hpp"
+
+#include <gw/detail/address.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
+
+#include <algorithm>
+#include <future>
+#include <random>
+
+namespace gw {
+inline namespace v0 {
+
+namespace {
+
+// A handler that does not end after its connection was cut is given up after this.
+constexpr auto grace = std::chrono::seconds(5);
+
+std::uint64_t entropy() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+// Tells gateways apart in Via without telling strangers anything about the machine.
+std::string make_pseudonym() {
+  char text[16];
+  std::snprintf(text, sizeof text, "gw-%08x", static_cast<unsigned>(entropy()));
+  return text;
+}
+
+void sort_by_place(Problems& problems) {
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
+  });
+}
+
+// Over the limit: say so quickly, without a session.
+void shed(asio::ip::tcp::socket socket) {
+  static constexpr std::string_view message =
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 55\r\nConnection: close\r\n\r\n"
+      "{\"message\":\"The gateway has no room for more clients\"}\n";
+  std::error_code ignored;
+  socket.non_blocking(true, ignored);
+  socket.send(asio::buffer(message), 0, ignored);
+  socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
+void admit(proxy::Worker& worker, asio::ip::tcp::socket socket, std::uint16_t local_port) {
+  std::error_code ec;
+  const asio::ip::tcp::endpoint client = socket.remote_endpoint(ec);
+  if (ec) return;  // gone again
+  if (worker.shared.connections.load(std::memory_order_relaxed) >= (*worker.snapshot)->limits.connections) {
+    shed(std::move(socket));
+    return;
+  }
+  proxy::Connection::Origin origin{client.address().to_string(), local_port};
+  proxy::Connection::start(worker, std::make_shared<net::TcpTransport>(std::move(socket), worker.wheel), std::move(origin));
+}
+
+Task<> drain(proxy::Worker& worker, Duration limit) {
+  net::Wheel::Deadline deadline([](void* w) { static_cast<proxy::Worker*>(w)->abort(); }, &worker);
+  worker.wheel.arm(deadline, limit);
+  worker.drain();
+  while (worker.has_connections()) co_await worker.drained.wait();
+}
+
+}  // namespace
+
+std::string to_text(const asio::ip::tcp::endpoint& address) {
+  const std::string ip = address.address().to_string();
+  return (address.address().is_v6() ? '[' + ip + ']' : ip) + ':' + std::to_string(address.port());
+}
+
+// --- WorkerThread ----------------------------------------------------------------------------------
+
+WorkerThread::WorkerThread(proxy::Shared& shared)
+    : worker_(std::make_unique<proxy::Worker>(shared, entropy())), work_(worker_->io.get_executor()), thread_([this] { worker_->io.run(); }) {}
+
+WorkerThread::~WorkerThread() {
+  if (!thread_.joinable()) return;
+  begin_finish(Duration(0));
+  end_finish(Duration(0));
+}
+
+void WorkerThread::call(const std::function<void()>& f) {
+  if (std::this_thread::get_id() == thread_.get_id()) return f();
+  std::promise<void> done;
+  asio::post(worker_->io, [&] {
+    f();
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+void WorkerThread::begin_finish(Duration limit) {
+  asio::post(worker_->io, [this, limit] {
+    asio::co_spawn(worker_->io, drain(*worker_, limit), [this](std::exception_ptr) { drained_.set_value(); });
+  });
+}
+
+void WorkerThread::end_finish(Duration limit) {
+  if (drained_.get_future().wait_for(limit + grace) == std::future_status::ready) {
+    asio::post(worker_->io, [this] {
+      worker_->stop_clock();
+      work_.reset();
+    });
+    thread_.join();
+    return;
+  }
+  // User code holds on to a request. Its coroutine cannot be destroyed safely from outside, so the
+  // worker's memory stays.
+  worker_->shared.log(LogLevel::error, "a handler did not end when its connection was cut; leaving it behind");
+  worker_->io.stop();
+  thread_.join();
+  [[maybe_unused]] const proxy::Worker* left_behind = worker_.release();
+}
+
+// --- State -----------------------------------------------------------------------------------------
+
+Gateway::State::State() { shared.pseudonym = make_pseudonym(); }
+Gateway::State::~State() = default;
+
+Config Gateway::State::read_file() const {
+  Problems problems;
+  Config read = config::load(file, problems);
+  if (problems.empty()) return read;
+  // The file is wrong already: say all that is wrong with it at once.
+  config::check_references(read, problems);
+  sort_by_place(problems);
+  throw ConfigError(std::move(problems));
+}
+
+std::shared_ptr<const proxy::Snapshot> Gateway::State::compile_or_throw(const Config& c) {
+  Problems problems;
+  auto compiled = compile(c, definitions, shared.endpoints, problems);
+  if (compiled) return compiled;
+  sort_by_place(problems);
+  throw ConfigError(std::move(problems));
+}
+
+void Gateway::State::check() {
+  const std::lock_guard lock(change_);
+  compile_or_throw(config);
+}
+
+bool Gateway::State::is_running() const {
+  const std::lock_guard lock(change_);
+  return is_running_;
+}
+
+void Gateway::State::start() {
+  const std::lock_guard lock(change_);
+  if (is_running_) throw ConfigError("the gateway runs already");
+  if (config.listen.empty()) throw ConfigError("there is nothing to listen on: add `listen`, or give run() or start() an address");
+  snapshot_ = compile_or_throw(config);
+
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  {
+    const std::lock_guard guard(workers_change_);
+    for (unsigned i = 0; i < (config.workers ? config.workers : cores); ++i) workers_.push_back(std::make_unique<WorkerThread>(shared));
+  }
+  publish(snapshot_);
+  try {
+    Problems problems;
+    listening_ = open_listeners(config, problems);
+    if (!problems.empty()) throw ConfigError(std::move(problems));
+  } catch (...) {
+    end_workers(Duration(0));
+    throw;
+  }
+  is_running_ = true;
+  for (const Listening& l : listening_) shared.log(LogLevel::info, "listening on " + to_text(l.bound));
+}
+
+std::vector<Gateway::State::Listening> Gateway::State::open_listeners(const Config& next, Problems& problems) {
+  std::vector<Listening> opened;
+  for (std::size_t i = 0; i < next.listen.size(); ++i) {
+    const ListenConfig& wanted = next.listen[i];
+    const bool is_open = std::any_of(listening_.begin(), listening_.end(), [&](const Listening& l) { return l.configured == wanted.address; });
+    if (is_open) continue;
+    const std::optional<detail::HostPort> address = detail::parse_listen(wanted.address);
+    GW_ASSERT(address.has_value());
+    try {
+      Listening l{wanted.address, Address(asio::ip::make_address(address->host), address->port), {}};
+      {
+        const net::Reservation reserved(l.bound);
+        l.bound = reserved.address();
+        for (const auto& w : workers_) {
+          proxy::Worker& worker = w->worker();
+          l.sockets.push_back(std::make_shared<net::Listener>(worker.io, l.bound, [&worker, port = l.bound.port()](asio::ip::tcp::socket socket) {
+            admit(worker, std::move(socket), port);
+          }));
+        }
+      }
+      for (const auto& socket : l.sockets) socket->listen();
+      opened.push_back(std::move(l));
+    } catch (const std::system_error& e) {
+      Place place = wanted.place;
+      if (place.path.empty()) place.path = "listen[" + std::to_string(i) + ']';
+      problems.push_back({place, "cannot listen on " + wanted.address + ": " + e.code().message()});
+    }
+  }
+  if (!problems.empty()) return {};
+  for (Listening& l : opened)
+    for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->call([&] { l.sockets[i]->accept(); });
+  return opened;
+}
+
+void Gateway::State::close(Listening& l) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->call([&] { l.sockets[i]->close(); });
+}
+
+void Gateway::State::publish(std::shared_ptr<const proxy::Snapshot> snapshot) {
+  for (const auto& w : workers_) w->call([&] { w->worker().publish(snapshot); });
+}
+
+void Gateway::State::stop() {
+  const std::lock_guard lock(change_);
+  if (!is_running_) return;
+  for (Listening& l : listening_) close(l);
+  end_workers(config.timeouts.drain);
+  is_running_ = false;
+  if (on_stopped) std::exchange(on_stopped, nullptr)();
+}
+
+void Gateway::State::end_workers(Duration limit) {
+  for (const auto& w : workers_) w->begin_finish(limit);
+  for (const auto& w : workers_) w->end_finish(limit);
+  const std::lock_guard guard(workers_change_);
+  listening_.clear();
+  workers_.clear();
+}
+
+void Gateway::State::abort() {
+  const std::lock_guard guard(workers_change_);
+  for (const auto& w : workers_) asio::post(w->worker().io, [&worker = w->worker()] { worker.abort(); });
+}
+
+void Gateway::State::apply(Config next) {
+  const std::lock_guard lock(change_);
+  apply_locked(std::move(next));
+}
+
+void Gateway::State::apply_locked(Config next) {
+  if (!is_running_) {
+    compile_or_throw(next);
+    config = std::move(next);
+    return;
+  }
+  Problems problems;
+  if (next.workers != config.workers) {
+    Place place = next.workers_place;
+    if (place.path.empty()) place.path = "workers";
+    problems.push_back({place, "the number of workers cannot change while the gateway runs; it is " + std::to_string(config.workers)});
+  }
+  if (next.listen.empty()) problems.push_back({Place{}, "there is nothing to listen on"});
+  auto compiled = compile(next, definitions, shared.endpoints, problems);
+  std::vector<Listening> opened;
+  if (compiled) opened = open_listeners(next, problems);
+  if (!problems.empty()) {
+    sort_by_place(problems);
+    throw ConfigError(std::move(problems));
+  }
+
+  snapshot_ = std::move(compiled);
+  publish(snapshot_);
+  std::vector<Listening> kept;
+  for (Listening& l : listening_) {
+    const bool is_wanted = std::any_of(next.listen.begin(), next.listen.end(), [&](const ListenConfig& w) { return w.address == l.configured; });
+    if (is_wanted) kept.push_back(std::move(l));
+    else close(l);
+  }
+  for (Listening& l : opened) kept.push_back(std::move(l));
+  listening_ = std::move(kept);
+  config = std::move(next);
+}
+
+void Gateway::State::reload() {
+  const std::lock_guard lock(change_);
+  if (snapshot_) {
+    for (const Stage& s : snapshot_->unrouted.stages()) s.reopen();
+    for (const auto& route : snapshot_->routes)
+      for (const Stage& s : route->pipeline.stages()) s.reopen();
+  }
+  if (file.empty()) return apply_locked(config);
+
+  Config next = read_file();
+  const Timeouts read_timeouts = next.timeouts;
+  const Limits read_limits = next.limits;
+  // What code has added comes without a file in its place.
+  const auto add_code = [](auto& to, const auto& from, auto&& place_of) {
+    for (const auto& item : from)
+      if (place_of(item).file.empty()) to.push_back(item);
+  };
+  const auto place = [](const auto& item) -> const Place& { return item.place; };
+  add_code(next.listen, config.listen, place);
+  add_code(next.upstreams, config.upstreams, place);
+  add_code(next.routes, config.routes, place);
+  add_code(next.use, config.use, [](const StageConfig& s) -> const Place& { return s.place(); });
+  if (config.timeouts != file_timeouts) next.timeouts = config.timeouts;
+  if (config.limits != file_limits) next.limits = config.limits;
+  if (config.workers_place.file.empty() && config.workers != 0) next.workers = config.workers;
+  apply_locked(std::move(next));
+  file_timeouts = read_timeouts;
+  file_limits = read_limits;
+}
+
+void Gateway::State::reload_and_log() {
+  try {
+    reload();
+    shared.log(LogLevel::info, "configuration reloaded");
+  } catch (const ConfigError& e) {
+    shared.log(LogLevel::error, "reload failed, the old configuration serves on:");
+    for (const Problem& p : e.problems()) shared.log(LogLevel::error, p.text());
+  }
+}
+
+Response Gateway::State::dispatch(Request request) {
+  const std::lock_guard one_at_a_time(dispatching_);
+  std::shared_ptr<const proxy::Snapshot> snapshot;
+  {
+    const std::lock_guard lock(change_);
+    snapshot = is_running_ ? snapshot_ : compile_or_throw(config);
+  }
+  if (!private_worker_) private_worker_ = std::make_unique<WorkerThread>(shared);
+  Response response;
+  std::promise<void> done;
+  private_worker_->call([&] {
+    proxy::Worker& worker = private_worker_->worker();
+    worker.publish(std::move(snapshot));
+    asio::co_spawn(worker.io, dispatch_on(worker, request, response), [&](std::exception_ptr) { done.set_value(); });
+  });
+  done.get_future().wait();
+  return response;
+}
+
+void Gateway::State::post(unsigned worker, std::function<void()> f) {
+  const std::lock_guard guard(workers_change_);
+  if (worker < workers_.size()) asio::post(workers_[worker]->worker().io, std::move(f));
+}
+
+asio::ip::tcp::endpoint Gateway::State::first_address() const {
+  const std::lock_guard lock(change_);
+  return listening_.empty() ? Address() : listening_.front().bound;
+}
+
+}  // namespace v0
+}  // namespace gw

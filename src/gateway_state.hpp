@@ -1,0 +1,104 @@
+/// \file
+/// Level 5: what is behind `Gateway`: configuration, workers, listeners, and how they change together.
+#pragma once
+
+#include <gw/gateway.hpp>
+
+#include "compile.hpp"
+#include "net/listener.hpp"
+#include "proxy/worker.hpp"
+
+#include <asio/executor_work_guard.hpp>
+
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+
+/// "127.0.0.1:8000", "[::1]:8000".
+std::string to_text(const asio::ip::tcp::endpoint& address);
+
+/// A worker and the thread that runs it.
+class WorkerThread {
+ public:
+  explicit WorkerThread(proxy::Shared& shared);
+  ~WorkerThread();
+
+  proxy::Worker& worker() noexcept { return *worker_; }
+  /// Runs `f` on the worker and waits for it, unless this is that thread.
+  void call(const std::function<void()>& f);
+  /// Starts to drain the worker: connections end with their present request, or after `limit`.
+  void begin_finish(Duration limit);
+  /// Waits until that is through, and ends the thread.
+  void end_finish(Duration limit);
+
+ private:
+  std::unique_ptr<proxy::Worker> worker_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::promise<void> drained_;
+  std::thread thread_;
+};
+
+struct Gateway::State {
+  State();
+  ~State();
+
+  // Building.
+  std::string file;                 ///< of `from_file`; empty without
+  Config config;                    ///< file and code together
+  Timeouts file_timeouts;           ///< as last read: tells whether code has changed them
+  Limits file_limits;
+  Definitions definitions;
+  proxy::Shared shared;
+  std::function<void()> on_stopped;
+
+  Config read_file() const;
+  void check();
+  bool is_running() const;
+  void start();
+  void stop();
+  void abort();
+  void apply(Config next);
+  void reload();
+  void reload_and_log();
+  Response dispatch(Request request);
+  void post(unsigned worker, std::function<void()> f);
+  asio::ip::tcp::endpoint first_address() const;
+
+ private:
+  using Address = asio::ip::tcp::endpoint;
+  /// The sockets of one configured address, one per worker.
+  struct Listening {
+    std::string configured;
+    Address bound;
+    std::vector<std::shared_ptr<net::Listener>> sockets;
+  };
+
+  std::shared_ptr<const proxy::Snapshot> compile_or_throw(const Config& c);
+  std::vector<Listening> open_listeners(const Config& next, Problems& problems);
+  void apply_locked(Config next);
+  void end_workers(Duration limit);
+  void publish(std::shared_ptr<const proxy::Snapshot> snapshot);
+  void close(Listening& listening);
+
+  // Changing: one at a time.
+  mutable std::mutex change_;
+  bool is_running_ = false;
+  std::shared_ptr<const proxy::Snapshot> snapshot_;
+  std::mutex workers_change_;       // for those who must not wait for a change: the list itself
+  std::vector<std::unique_ptr<WorkerThread>> workers_;
+  std::vector<Listening> listening_;
+
+  std::mutex dispatching_;
+  std::unique_ptr<WorkerThread> private_worker_;
+};
+
+}  // namespace v0
+}  // namespace gw

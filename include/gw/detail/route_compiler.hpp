@@ -1,0 +1,288 @@
+/// \file
+/// Level 2: from rules to the tree that is walked, with everything that is wrong with them. Std only.
+#pragma once
+
+#include <gw/detail/route_pattern.hpp>
+#include <gw/detail/route_trie.hpp>
+#include <gw/route.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+
+/// Something wrong with a rule that was given to a `RouterBuilder`.
+struct RouteProblem {
+  std::size_t rule = 0;              ///< which rule: the how-manyth `add`, from 0
+  std::optional<std::size_t> other;  ///< the earlier rule of a conflict or of the same name
+  std::string what;                  ///< e.g. `path "users" must start with "/"`
+};
+
+namespace detail {
+
+/// Compiles rules once: sorts them by host and pattern, so that every node of the tree is a range.
+/// The rules must outlive it; those without a name get one.
+class RouteCompiler {
+ public:
+  explicit RouteCompiler(std::vector<RouteRule>& rules) : rules_(rules) {}
+
+  /// The tree of all rules that are in order by themselves. Appends a problem for each that is not,
+  /// for conflicts, and for names used twice; sorted by rule.
+  RouteTrie compile(std::vector<RouteProblem>& problems) {
+    GW_ASSERT(rules_.size() < std::numeric_limits<Index>::max());
+    name_rules();
+    trie_.details_.resize(rules_.size());
+    for (std::size_t i = 0; i < rules_.size(); ++i) read(i);
+    std::sort(sorted_.begin(), sorted_.end(), [this](const Sorted& a, const Sorted& b) { return precedes(a, b); });
+    GW_ASSERT(sorted_.size() < std::numeric_limits<Index>::max() / 8);
+    build_hosts();
+    index_literals();
+    report_repeated_names();
+    std::stable_sort(problems_.begin(), problems_.end(), [](const RouteProblem& a, const RouteProblem& b) { return a.rule < b.rule; });
+    problems.insert(problems.end(), std::make_move_iterator(problems_.begin()), std::make_move_iterator(problems_.end()));
+    return std::move(trie_);
+  }
+
+ private:
+  using Index = RouteTrie::Index;
+
+  // What comes before a segment in a sort key. Segments are visible ASCII, so these make keys sort
+  // segment by segment, ends before literals before parameters.
+  static constexpr char literal_mark = '\1', parameter_mark = '\2';
+
+  /// A rule at one of its hosts.
+  struct Sorted {
+    std::string key;  // host, then a mark and the text for each segment
+    Index host_size = 0;
+    Index rule = 0;
+  };
+
+  /// Names of methods, hosts, and tests that tell rules with the same pattern apart. Each `level`
+  /// says more than the one before: 0 pattern, 1 methods, 2 everything.
+  static std::string label(const RouteRule& rule, int level) {
+    std::string text;
+    if (level >= 1 && !rule.methods.empty()) text = names_of(rule.methods) + ' ';
+    if (level < 2) return text + rule.pattern;
+    std::vector<std::string> hosts = rule.hosts;
+    std::sort(hosts.begin(), hosts.end());
+    for (std::size_t i = 0; i < hosts.size(); ++i) text += (i ? "," : "") + hosts[i];
+    text += rule.pattern;
+    if (rule.kind == RouteRule::Kind::prefix) text += rule.pattern.ends_with('/') ? "*" : "/*";
+    for (const FieldTest& test : canonical(rule.headers, true)) text += ' ' + test.name + ": " + test.value;
+    for (const FieldTest& test : canonical(rule.query, false)) text += " ?" + test.name + '=' + test.value;
+    return text;
+  }
+
+  /// "GET,PUT".
+  static std::string names_of(MethodSet methods) {
+    std::string text;
+    for (std::size_t i = 0; i < method_names.size(); ++i)
+      if (methods.contains(static_cast<Method>(i))) text += (text.empty() ? "" : ",") + std::string(method_names[i]);
+    return text;
+  }
+
+  /// Gives a name to each rule without one. Only what the rules say counts, not their order, because
+  /// the name is what precedence ends with.
+  void name_rules() {
+    std::vector<std::size_t> unnamed;
+    for (std::size_t i = 0; i < rules_.size(); ++i)
+      if (rules_[i].name.empty()) unnamed.push_back(i);
+    is_named_.assign(rules_.size(), true);
+    for (std::size_t i : unnamed) is_named_[i] = false;
+
+    for (int level = 0; level <= 2 && !unnamed.empty(); ++level) {
+      for (std::size_t i : unnamed) rules_[i].name = label(rules_[i], level);
+      std::unordered_map<std::string_view, std::size_t> uses;
+      for (const RouteRule& rule : rules_) ++uses[rule.name];
+      std::vector<std::size_t> shared;
+      for (std::size_t i : unnamed)
+        if (uses[rules_[i].name] > 1) shared.push_back(i);
+      unnamed = std::move(shared);
+    }
+  }
+
+  /// Checks one rule and puts it into `sorted_`, once for each host.
+  void read(std::size_t index) {
+    const RouteRule& rule = rules_[index];
+    const std::size_t problems_before = problems_.size();
+    const auto report = [&](std::string what) { problems_.push_back({index, std::nullopt, std::move(what)}); };
+
+    RouteTrie::Details& details = trie_.details_[index];
+    details.headers = canonical(rule.headers, true);
+    details.query = canonical(rule.query, false);
+    check_tests(rule, report);
+
+    std::string key;
+    read_pattern(rule, report, [&](std::string_view segment, bool is_parameter) {
+      if (is_parameter) details.parameters.emplace_back(segment);
+      key += is_parameter ? parameter_mark : literal_mark;
+      if (!is_parameter) key += segment;
+    });
+
+    std::set<std::string> hosts;
+    for (const std::string& host : rule.hosts)
+      if (auto plain = read_host(host, report)) hosts.insert(std::move(*plain));
+    if (problems_.size() != problems_before) return;
+    if (rule.hosts.empty()) hosts.insert("");
+    for (const std::string& host : hosts)
+      sorted_.push_back({host + key, static_cast<Index>(host.size()), static_cast<Index>(index)});
+  }
+
+  bool precedes(const Sorted& a, const Sorted& b) const {
+    if (const int order = a.key.compare(b.key)) return order < 0;
+    const auto rank = [this](const Sorted& s) {
+      const RouteRule& rule = rules_[s.rule];
+      const RouteTrie::Details& details = trie_.details_[s.rule];
+      return std::tuple(rule.kind == RouteRule::Kind::prefix, rule.methods.empty(), ~details.headers.size(), ~details.query.size(),
+                        std::string_view(rule.name), s.rule);
+    };
+    return rank(a) < rank(b);
+  }
+
+  void build_hosts() {
+    for (std::size_t first = 0, last; first < sorted_.size(); first = last) {
+      const std::string_view host = std::string_view(sorted_[first].key).substr(0, sorted_[first].host_size);
+      for (last = first; last < sorted_.size() && host == std::string_view(sorted_[last].key).substr(0, sorted_[last].host_size);) ++last;
+      Index tree = RouteTrie::any_host;
+      if (host.starts_with("*.")) tree = add_literal(RouteTrie::wildcard_hosts, host.substr(2));
+      else if (!host.empty()) tree = add_literal(RouteTrie::exact_hosts, host);
+      build(tree, first, last, host.size());
+    }
+  }
+
+  /// Fills the node of the rules in [first, last), whose keys are the same up to `depth`.
+  void build(Index node, std::size_t first, std::size_t last, std::size_t depth) {
+    std::size_t next = first;
+    while (next < last && sorted_[next].key.size() == depth) ++next;
+    if (next > first) add_entries(node, first, next);
+    for (std::size_t end; next < last; next = end) {
+      const std::string_view key = sorted_[next].key;
+      const std::size_t size = std::min(key.find_first_of("\1\2", depth + 1), key.size());
+      const std::string_view same = key.substr(0, size);
+      const auto leads_there = [&](const std::string& other) {
+        return other.starts_with(same) && (other.size() == size || other[size] == literal_mark || other[size] == parameter_mark);
+      };
+      for (end = next; end < last && leads_there(sorted_[end].key);) ++end;
+      Index child;
+      if (key[depth] == parameter_mark) nodes()[node].parameter = child = add_node();
+      else child = add_literal(node, same.substr(depth + 1));
+      build(child, next, end, size);
+    }
+  }
+
+  std::vector<RouteTrie::Node>& nodes() { return trie_.nodes_; }
+
+  Index add_node() {
+    nodes().emplace_back();
+    return static_cast<Index>(nodes().size() - 1);
+  }
+
+  Index add_literal(Index parent, std::string_view segment) {
+    const Index child = add_node();
+    nodes()[parent].has_literals = true;
+    RouteTrie::Node& node = nodes()[child];
+    node.key = segment_key(segment);
+    node.parent = parent;
+    node.text = static_cast<Index>(trie_.text_.size());
+    node.size = static_cast<Index>(segment.size());
+    if (segment.size() > 8) trie_.text_ += segment;
+    GW_ASSERT(trie_.text_.size() < std::numeric_limits<Index>::max());
+    literals_.push_back(child);
+    return child;
+  }
+
+  /// Makes [first, last) the routes of `node`; they are in the right order already.
+  void add_entries(Index index, std::size_t first, std::size_t last) {
+    RouteTrie::Node& node = nodes()[index];
+    node.first = static_cast<Index>(trie_.entries_.size());
+    for (std::size_t i = first; i < last; ++i) {
+      const Index rule = sorted_[i].rule;
+      const RouteTrie::Details& details = trie_.details_[rule];
+      trie_.entries_.push_back({rule, rules_[rule].methods, !details.headers.empty() || !details.query.empty()});
+      ++(rules_[rule].kind == RouteRule::Kind::path ? node.exact : node.prefix);
+    }
+    if (last - first > 1) report_conflicts(first, last);
+  }
+
+  /// Reports rules of one node that take the same requests: same kind and tests, and a method in common.
+  void report_conflicts(std::size_t first, std::size_t last) {
+    std::vector<Index> rules;
+    for (std::size_t i = first; i < last; ++i) rules.push_back(sorted_[i].rule);
+    const auto takes = [this](Index rule) {
+      return std::tie(rules_[rule].kind, trie_.details_[rule].headers, trie_.details_[rule].query);
+    };
+    // By rule within the same tests, so that the later rule is the one reported.
+    std::sort(rules.begin(), rules.end(), [&](Index a, Index b) {
+      return takes(a) < takes(b) || (!(takes(b) < takes(a)) && a < b);
+    });
+    constexpr Index nobody = std::numeric_limits<Index>::max();
+    std::array<Index, method_names.size() + 1> owners;
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      if (i == 0 || takes(rules[i - 1]) < takes(rules[i])) owners.fill(nobody);
+      const MethodSet methods = rules_[rules[i]].methods;
+      for (std::size_t m = 0; m < owners.size(); ++m) {
+        const bool takes_method = m < method_names.size() ? methods.contains(static_cast<Method>(m)) : methods.empty();
+        if (takes_method && owners[m] == nobody) owners[m] = rules[i];
+        else if (takes_method && conflicts_.emplace(rules[i], owners[m]).second) report_conflict(rules[i], owners[m]);
+      }
+    }
+  }
+
+  void report_conflict(Index rule, Index other) {
+    MethodSet both;
+    for (std::size_t m = 0; m < method_names.size(); ++m)
+      if (const auto method = static_cast<Method>(m); rules_[rule].methods.contains(method) && rules_[other].methods.contains(method))
+        both.insert(method);
+    const std::string names = "route \"" + rules_[rule].name + "\" conflicts with route \"" + rules_[other].name + '"';
+    const std::string methods = both.empty() ? "every method" : names_of(both);
+    problems_.push_back({rule, other, names + ": both take " + methods + " for the same host, path and tests"});
+  }
+
+  void index_literals() {
+    std::size_t size = 2;
+    while (size < 2 * literals_.size()) size *= 2;
+    trie_.slots_.assign(size, 0);
+    for (Index child : literals_) {
+      const RouteTrie::Node& node = nodes()[child];
+      std::size_t slot = RouteTrie::hash(node.parent, node.key, node.size) & (size - 1);
+      while (trie_.slots_[slot] != 0) slot = (slot + 1) & (size - 1);
+      trie_.slots_[slot] = child;
+    }
+  }
+
+  void report_repeated_names() {
+    std::unordered_map<std::string_view, std::size_t> first;
+    std::set<std::size_t> conflicting;
+    for (const auto& [rule, other] : conflicts_) conflicting.insert(rule);
+    for (std::size_t i = 0; i < rules_.size(); ++i) {
+      const auto [place, is_new] = first.emplace(rules_[i].name, i);
+      // Rules without names of their own share one because they are the same, which has been said.
+      if (is_new || (!is_named_[i] && conflicting.contains(i))) continue;
+      problems_.push_back({i, place->second, "another route is named \"" + rules_[i].name + "\" already"});
+    }
+  }
+
+  std::vector<RouteRule>& rules_;
+  std::vector<bool> is_named_;
+  std::vector<Sorted> sorted_;
+  std::vector<Index> literals_;
+  std::set<std::pair<Index, Index>> conflicts_;
+  std::vector<RouteProblem> problems_;
+  RouteTrie trie_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace gw

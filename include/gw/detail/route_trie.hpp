@@ -1,0 +1,251 @@
+/// \file
+/// Level 2: the flat tree that a router walks. Std only; made by `RouteCompiler`.
+#pragma once
+
+#include <gw/params.hpp>
+#include <gw/path.hpp>
+#include <gw/route.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+namespace detail {
+
+/// Eight bytes that stand for a segment: up to eight characters they and the size say it all,
+/// beyond they are a hash.
+inline std::uint64_t segment_key(std::string_view s) noexcept {
+  const auto load = [](const char* from, auto value) { return std::memcpy(&value, from, sizeof value), std::uint64_t{value}; };
+  const char* p = s.data();
+  const std::size_t n = s.size();
+  if (n > 8) {
+    std::uint64_t hash = n;
+    for (std::size_t i = 0; i + 8 <= n; i += 8) hash = (hash ^ load(p + i, std::uint64_t{})) * 0x9e3779b97f4a7c15u, hash ^= hash >> 32;
+    return (hash ^ load(p + n - 8, std::uint64_t{})) * 0x9e3779b97f4a7c15u;
+  }
+  if (n >= 4) return load(p, std::uint32_t{}) | load(p + n - 4, std::uint32_t{}) << 32;
+  std::uint64_t key = 0;
+  for (std::size_t i = 0; i < n; ++i) key = key << 8 | static_cast<unsigned char>(p[i]);
+  return key;
+}
+
+/// A host as rules write it: without port, without the dot at the end, lower case. A view of
+/// `buffer`, or nothing if it is too long for a name (RFC 1035 2.3.4).
+inline std::string_view plain_host(std::string_view authority, std::array<char, 256>& buffer) noexcept {
+  const std::size_t bracket = authority.rfind(']');  // the colons of an IPv6 address are no port
+  const std::size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  std::string_view host = authority.substr(0, colon);
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (host.size() > buffer.size()) return {};
+  for (std::size_t i = 0; i < host.size(); ++i)
+    buffer[i] = host[i] >= 'A' && host[i] <= 'Z' ? static_cast<char>(host[i] | 0x20) : host[i];
+  return {buffer.data(), host.size()};
+}
+
+/// Whether one of the "name=value" pairs of a raw query passes.
+inline bool has_query(std::string_view query, const FieldTest& test) noexcept {
+  while (!query.empty()) {
+    const std::size_t end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
+    const std::size_t equals = pair.find('=');
+    const std::string_view value = equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
+    if (!pair.empty() && equals_decoded(pair.substr(0, equals), test.name) && (test.value == "*" || equals_decoded(value, test.value)))
+      return true;
+  }
+  return false;
+}
+
+/// Whether one of the fields passes; `headers` may be null.
+inline bool has_header(const Headers* headers, const FieldTest& test) noexcept {
+  if (!headers) return false;
+  for (const Headers::Field& field : *headers)
+    if (iequals(field.name, test.name) && (test.value == "*" || field.value == test.value)) return true;
+  return false;
+}
+
+/// The routes of a router as a tree of segments, in flat arrays; one tree for each host. Immutable
+/// once compiled, so every thread may walk it. No walk allocates, unless a pattern has more than
+/// eight parameters.
+class RouteTrie {
+ public:
+  /// What a walk ended with.
+  struct Found {
+    std::size_t route = 0;  ///< its index among the rules; meaningless unless `is_match`
+    std::size_t prefix_length = 0;
+    bool is_match = false;
+  };
+
+  /// The route of a request. Fills `params`, which must be empty, and `allowed` with the methods of
+  /// routes that only the method kept away; they are all known only if nothing matches.
+  Found find(const RouteQuery& request, Params& params, MethodSet& allowed) const {
+    Walk walk{request, params, allowed, {}};
+    if (request.path.empty() || request.path.front() != '/') return walk.found;
+    if (nodes_[exact_hosts].has_literals || nodes_[wildcard_hosts].has_literals) {
+      std::array<char, 256> buffer;
+      if (find_in_hosts(walk, plain_host(request.host, buffer))) return walk.found;
+    }
+    find_in(walk, any_host);
+    return walk.found;
+  }
+
+ private:
+  friend class RouteCompiler;
+  using Index = std::uint32_t;
+
+  /// Hosts are found like segments, below two nodes of their own: the trees of exact hosts, and
+  /// those of "*.name" below the name. A child's index is never 0.
+  static constexpr Index exact_hosts = 0, wildcard_hosts = 1, any_host = 2;
+
+  /// A place in a pattern, after some of its segments. Its routes are `entries_[first, first + exact + prefix)`.
+  struct Node {
+    std::uint64_t key = 0;  // of the segment that leads here
+    Index parent = 0;
+    Index text = 0;  // where that segment is in `text_`
+    Index size = 0;
+    Index parameter = 0;  // the child behind "{name}", or 0
+    Index first = 0;
+    Index exact = 0;
+    Index prefix = 0;
+    bool has_literals = false;
+  };
+
+  /// A route at a node. Those of one node are sorted: exact before prefix, methods before none, more
+  /// headers, more query tests, name.
+  struct Entry {
+    Index route = 0;
+    MethodSet methods;
+    bool has_tests = false;
+  };
+
+  /// What of a rule is needed after the tree has been walked.
+  struct Details {
+    std::vector<FieldTest> headers;
+    std::vector<FieldTest> query;
+    std::vector<std::string> parameters;
+  };
+
+  struct Walk {
+    const RouteQuery& request;
+    Params& params;
+    MethodSet& allowed;
+    Found found;
+  };
+
+  /// Exact host first, then wildcards, longer before shorter.
+  bool find_in_hosts(Walk& walk, std::string_view host) const {
+    if (host.empty()) return false;
+    if (find_in(walk, literal(exact_hosts, host))) return true;
+    for (std::size_t dot = host.find('.', 1); dot != std::string_view::npos; dot = host.find('.', dot + 1))
+      if (find_in(walk, literal(wildcard_hosts, host.substr(dot + 1)))) return true;
+    return false;
+  }
+
+  /// Walks one tree, if there is one.
+  bool find_in(Walk& walk, Index tree) const {
+    if (tree && descend(walk, tree, 0)) return true;
+    walk.params.shrink(0);
+    return false;
+  }
+
+  /// Tries what is below a node in the order of precedence, so the first match is the right one.
+  /// `at` is where the rest of the path begins: at a "/", or at the end. A node is reached by one way
+  /// only, so a walk visits none twice, however the path was made. Without a match `params` may be
+  /// left longer.
+  bool descend(Walk& walk, Index index, std::size_t at) const {
+    const std::string_view path = walk.request.path;
+    while (at != path.size()) {
+      const Node& node = nodes_[index];
+      std::size_t end = at + 1;
+      while (end < path.size() && path[end] != '/') ++end;
+      const std::string_view segment(path.data() + at + 1, end - at - 1);
+      const Index child = node.has_literals ? literal(index, segment) : 0;
+      const Index parameter = segment.empty() ? 0 : node.parameter;
+
+      // The last thing to try needs no way back.
+      if (child && !parameter && node.prefix == 0) {
+        index = child;
+      } else if (parameter && !child && node.prefix == 0) {
+        walk.params.push(segment);
+        index = parameter;
+      } else {
+        const std::size_t kept = walk.params.size();
+        if (child && descend(walk, child, end)) return true;
+        walk.params.shrink(kept);
+        if (parameter) {
+          walk.params.push(segment);
+          if (descend(walk, parameter, end)) return true;
+          walk.params.shrink(kept);
+        }
+        return choose(walk, node.first + node.exact, node.prefix, at);
+      }
+      at = end;
+    }
+    const Node& node = nodes_[index];
+    return choose(walk, node.first, node.exact, at) || choose(walk, node.first + node.exact, node.prefix, at);
+  }
+
+  /// Takes the first of `count` entries that the request passes.
+  bool choose(Walk& walk, Index first, Index count, std::size_t prefix_length) const {
+    const Method method = walk.request.method;
+    const Entry* chosen = nullptr;
+    for (const Entry* e = entries_.data() + first; e != entries_.data() + first + count; ++e) {
+      if (e->has_tests && !passes(walk.request, details_[e->route])) continue;
+      const bool names_method = e->methods.contains(method);
+      const bool takes_method = names_method || e->methods.empty() || (method == Method::head && e->methods.contains(Method::get));
+      if (!takes_method) {
+        walk.allowed = walk.allowed | e->methods;
+        continue;
+      }
+      if (!chosen || names_method) chosen = e;
+      // HEAD goes on from a route for GET: one that lists HEAD itself may follow.
+      if (names_method || method != Method::head) break;
+    }
+    if (!chosen) return false;
+    walk.found = {chosen->route, prefix_length, true};
+    walk.params.borrow_names(details_[chosen->route].parameters);
+    return true;
+  }
+
+  static bool passes(const RouteQuery& request, const Details& route) noexcept {
+    for (const FieldTest& test : route.headers)
+      if (!has_header(request.headers, test)) return false;
+    for (const FieldTest& test : route.query)
+      if (!has_query(request.query, test)) return false;
+    return true;
+  }
+
+  /// The child of `parent` behind the literal `segment`, or 0.
+  Index literal(Index parent, std::string_view segment) const noexcept {
+    const std::uint64_t key = segment_key(segment);
+    for (std::size_t slot = hash(parent, key, segment.size()) & (slots_.size() - 1);; slot = (slot + 1) & (slots_.size() - 1)) {
+      if (slots_[slot] == 0) return 0;
+      const Node& node = nodes_[slots_[slot]];
+      if (node.key == key && node.parent == parent && node.size == segment.size() &&
+          (node.size <= 8 || std::memcmp(text_.data() + node.text, segment.data(), segment.size()) == 0))
+        return slots_[slot];
+    }
+  }
+
+  static std::size_t hash(Index parent, std::uint64_t key, std::size_t size) noexcept {
+    std::uint64_t x = key ^ ((std::uint64_t{parent} << 8) + size) * 0x9e3779b97f4a7c15u;
+    x = (x ^ x >> 32) * 0xd6e8feb86659fd93u;
+    return static_cast<std::size_t>(x ^ x >> 32);
+  }
+
+  std::vector<Node> nodes_ = std::vector<Node>(3);
+  std::vector<Entry> entries_;
+  std::vector<Details> details_;  // by rule
+  std::vector<Index> slots_;      // hash table of literal children; a power of two, at most half full
+  std::string text_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace gw

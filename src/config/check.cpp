@@ -1,0 +1,187 @@
+#include "config/check.hpp"
+
+#include "config/rules.hpp"
+#include "config/suggest.hpp"
+#include "config/text.hpp"
+
+#include <gw/detail/address.hpp>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+namespace config {
+namespace {
+
+/// Collects problems, except about what is known to be wrong already.
+class Report {
+ public:
+  explicit Report(Problems& problems) : problems_(problems) {
+    for (const Problem& problem : problems) remember(problem.place.path);
+  }
+
+  /// Whether there are problems of the value at `path` or of a part of it.
+  bool is_known(const std::string& path) const { return known_.contains(path); }
+
+  /// Appends a problem unless one of its value is known; an empty `what` is none.
+  void add(const Place& place, std::string what) {
+    if (!what.empty() && !is_known(place.path)) problems_.push_back({place, std::move(what)});
+  }
+  /// The same of the part `part` of the value at `place`: ".timeouts.connect".
+  void add(Place place, std::string_view part, std::string what) {
+    place.path += part;
+    add(place, std::move(what));
+  }
+
+ private:
+  /// Remembers a path and what contains it.
+  void remember(std::string_view path) {
+    for (std::size_t end = path.size(); end != std::string_view::npos && end > 0; end = path.find_last_of(".[", end - 1))
+      known_.emplace(path.substr(0, end));
+  }
+
+  Problems& problems_;
+  std::unordered_set<std::string> known_;
+};
+
+/// `place`, with `path` if it has none: what code configured.
+Place or_path(Place place, std::string path) {
+  if (place.path.empty()) place.path = std::move(path);
+  return place;
+}
+
+/// What is wrong with a duration.
+std::string duration_mistake(Duration duration) { return duration > Duration::zero() ? "" : "a duration must be above zero"; }
+
+/// What is wrong with a number.
+std::string number_mistake(std::uint64_t number, Bounds bounds) {
+  if (bounds.contain(number)) return {};
+  return "expected a number from " + std::to_string(bounds.low) + " to " + std::to_string(bounds.high) + ", found " +
+         std::to_string(number);
+}
+
+void check_settings(const Config& config, Report& report) {
+  const auto at = [](const char* path) { return Place{"", 0, 0, path}; };
+  report.add(or_path(config.workers_place, "workers"), number_mistake(config.workers, bounds::workers));
+  report.add(at("timeouts.client_header"), duration_mistake(config.timeouts.client_header));
+  report.add(at("timeouts.client_idle"), duration_mistake(config.timeouts.client_idle));
+  report.add(at("timeouts.client_body"), duration_mistake(config.timeouts.client_body));
+  report.add(at("timeouts.client_write"), duration_mistake(config.timeouts.client_write));
+  report.add(at("timeouts.drain"), duration_mistake(config.timeouts.drain));
+  report.add(at("limits.head"), number_mistake(config.limits.head, bounds::head));
+  report.add(at("limits.fields"), number_mistake(config.limits.fields, bounds::fields));
+  report.add(at("limits.target"), number_mistake(config.limits.target, bounds::target));
+  report.add(at("limits.body"), number_mistake(config.limits.body, bounds::body));
+  report.add(at("limits.connections"), number_mistake(config.limits.connections, bounds::connections));
+  report.add(at("limits"), limits_mistake(config.limits));
+}
+
+void check_listen(const Config& config, Report& report) {
+  std::map<std::pair<std::string, std::uint16_t>, std::string> taken;  // and the path of the listener that has it
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const ListenConfig& listen = config.listen[i];
+    const Place place = or_path(listen.place, path_of("listen", i));
+    const auto address = detail::parse_listen(listen.address);
+    if (!address) {
+      report.add(place, listen_mistake(listen.address));
+      continue;
+    }
+    const auto [first, is_new] = taken.emplace(std::pair(address->host, address->port), place.path);
+    // The system chooses another port for each port 0.
+    if (!is_new && address->port != 0) report.add(place, "the address " + quote(listen.address) + " is taken by " + first->second);
+  }
+}
+
+void check_upstream(const UpstreamConfig& upstream, const Place& place, Report& report) {
+  const UpstreamOptions& options = upstream.options;
+  report.add(place, name_mistake(upstream.name));
+  bool has_weight = false;
+  for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
+    const EndpointOptions& endpoint = upstream.endpoints[i];
+    const std::string part = path_of(".endpoints", i);
+    report.add(place, part, endpoint_mistake(endpoint.address));
+    report.add(place, part + ".weight", number_mistake(endpoint.weight, bounds::weight));
+    has_weight = has_weight || endpoint.weight > 0;
+  }
+  if (upstream.endpoints.empty())
+    report.add(place, "an upstream needs an endpoint");
+  else if (!has_weight)
+    report.add(place, ".endpoints", "every endpoint has weight 0: none would get a request");
+  report.add(place, ".base_path", base_path_mistake(options.base_path));
+  report.add(place, ".timeouts.connect", duration_mistake(options.timeouts.connect));
+  report.add(place, ".timeouts.first_byte", duration_mistake(options.timeouts.first_byte));
+  report.add(place, ".timeouts.body", duration_mistake(options.timeouts.body));
+  report.add(place, ".timeouts.idle", duration_mistake(options.timeouts.idle));
+  report.add(place, ".idle_connections", number_mistake(options.idle_connections, bounds::idle_connections));
+  report.add(place, ".connections", number_mistake(options.connections, bounds::upstream_connections));
+}
+
+/// That no upstream is called `name`.
+std::string unknown_upstream(std::string_view name, const std::vector<std::string>& names) {
+  std::string what = "no upstream is named " + quote(name);
+  // "10.0.0.1:8080" was hardly meant as a name.
+  if (name.find(':') != std::string_view::npos && detail::parse_endpoint(name)) return what + "; an address has http:// before it";
+  return what + did_you_mean(name, names);
+}
+
+void check_route(const RouteConfig& route, const Place& place, const std::vector<std::string>& names, Report& report) {
+  if (std::holds_alternative<std::monostate>(route.action)) report.add(place, "a route needs something to do: forward or handler");
+  const auto* forward = std::get_if<ForwardConfig>(&route.action);
+  if (forward) {
+    const Place at = or_path(forward->place, place.path + ".forward");
+    std::string mistake = forward_mistake(forward->to);
+    const bool is_name = mistake.empty() && forward->to.find("://") == std::string::npos;
+    // Nothing is missing among upstreams that could not be read.
+    const bool has_upstreams = !names.empty() || !report.is_known("upstreams");
+    if (is_name && has_upstreams && !std::binary_search(names.begin(), names.end(), forward->to))
+      mistake = unknown_upstream(forward->to, names);
+    report.add(at, std::move(mistake));
+  }
+  const auto only = [&](bool is_used, const char* part, const char* what) {
+    if (is_used) report.add(place, part, what);
+  };
+  const bool is_handler = std::holds_alternative<HandlerConfig>(route.action);
+  only(route.strip_prefix && is_handler, ".strip_prefix", "changes what is forwarded, and this route has a handler");
+  only(route.strip_prefix && forward && route.rule.kind == RouteRule::Kind::path, ".strip_prefix",
+       "removes a prefix, and this route has a path");
+  only(route.preserve_host && is_handler, ".preserve_host", "changes what is forwarded, and this route has a handler");
+}
+
+}  // namespace
+
+void check_references(const Config& config, Problems& problems) {
+  Report report(problems);
+  check_settings(config, report);
+  check_listen(config, report);
+
+  std::vector<std::string> upstream_names;
+  for (const UpstreamConfig& upstream : config.upstreams) {
+    check_upstream(upstream, or_path(upstream.place, path_of("upstreams", upstream.name)), report);
+    upstream_names.push_back(upstream.name);
+  }
+  std::sort(upstream_names.begin(), upstream_names.end());
+  for (auto twice = upstream_names.begin(); (twice = std::adjacent_find(twice, upstream_names.end())) != upstream_names.end();) {
+    report.add({"", 0, 0, path_of("upstreams", *twice)}, "the name " + quote(*twice) + " is taken by another upstream");
+    twice = std::find_if(twice, upstream_names.end(), [&](const std::string& name) { return name != *twice; });
+  }
+
+  std::map<std::string, std::string> route_names;  // and the path of the route that has it
+  for (std::size_t i = 0; i < config.routes.size(); ++i) {
+    const RouteConfig& route = config.routes[i];
+    const Place place = or_path(route.place, path_of("routes", i));
+    check_route(route, place, upstream_names, report);
+    if (route.rule.name.empty()) continue;
+    const auto [first, is_new] = route_names.emplace(route.rule.name, place.path);
+    report.add(place, ".name", is_new ? name_mistake(route.rule.name) : taken_name(route.rule.name, first->second));
+  }
+}
+
+}  // namespace config
+}  // namespace v0
+}  // namespace gw

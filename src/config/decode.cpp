@@ -1,0 +1,283 @@
+#include "config/decode.hpp"
+
+#include "config/stages.hpp"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+namespace config {
+namespace {
+
+/// Calls `mistake` with a text, reports what it says, and otherwise takes the text over.
+void read_checked(const Value& value, std::string& out, std::string (*mistake)(std::string_view)) {
+  const auto text = value.text();
+  if (!text) return;
+  if (std::string what = mistake(*text); !what.empty())
+    value.problem(std::move(what));
+  else
+    out = *text;
+}
+
+// ---- listen, timeouts, limits ----
+
+constexpr Key<ListenConfig> listen_keys[] = {
+    {"address",
+     [](const Value& v, ListenConfig& l) {
+       l.place = v.place();
+       read_checked(v, l.address, listen_mistake);
+     }},
+    {"trusted"},
+    {"tls"},
+};
+
+void read_listen(const Value& value, std::vector<ListenConfig>& out) {
+  value.each_of_one_or_more("an address or a list of addresses", [&](const Value& item) {
+    ListenConfig listen;
+    listen.place = item.place();
+    if (item.is_mapping()) {
+      if (read_map(item, listen, listen_keys) && !item.has("address")) item.problem("address is missing");
+    } else {
+      read_checked(item, listen.address, listen_mistake);
+    }
+    if (!listen.address.empty()) out.push_back(std::move(listen));
+  });
+}
+
+constexpr Key<Timeouts> timeouts_keys[] = {
+    {"client_header", [](const Value& v, Timeouts& t) { read(v, t.client_header); }},
+    {"client_idle", [](const Value& v, Timeouts& t) { read(v, t.client_idle); }},
+    {"client_body", [](const Value& v, Timeouts& t) { read(v, t.client_body); }},
+    {"client_write", [](const Value& v, Timeouts& t) { read(v, t.client_write); }},
+    {"drain", [](const Value& v, Timeouts& t) { read(v, t.drain); }},
+};
+
+constexpr Key<Limits> limits_keys[] = {
+    {"head", [](const Value& v, Limits& l) { read_size(v, l.head, bounds::head); }},
+    {"fields", [](const Value& v, Limits& l) { read_number(v, l.fields, bounds::fields); }},
+    {"target", [](const Value& v, Limits& l) { read_size(v, l.target, bounds::target); }},
+    {"body", [](const Value& v, Limits& l) { read_size(v, l.body, bounds::body); }},
+    {"connections", [](const Value& v, Limits& l) { read_number(v, l.connections, bounds::connections); }},
+};
+
+void read_limits(const Value& value, Limits& out) {
+  read_map(value, out, limits_keys);
+  if (std::string what = limits_mistake(out); !what.empty()) value.problem(std::move(what));
+}
+
+// ---- upstreams ----
+
+/// An endpoint while it is read.
+struct EndpointDraft {
+  std::string address;
+  unsigned weight = 1;
+};
+
+constexpr Key<EndpointDraft> endpoint_keys[] = {
+    {"address", [](const Value& v, EndpointDraft& e) { read_checked(v, e.address, endpoint_mistake); }},
+    {"weight", [](const Value& v, EndpointDraft& e) { read_number(v, e.weight, bounds::weight); }},
+};
+
+void read_endpoints(const Value& value, std::vector<EndpointOptions>& out) {
+  value.each_of_one_or_more("a list of endpoints", [&](const Value& item) {
+    EndpointDraft endpoint;
+    if (item.is_mapping()) {
+      if (read_map(item, endpoint, endpoint_keys) && !item.has("address")) item.problem("address is missing");
+    } else {
+      read_checked(item, endpoint.address, endpoint_mistake);
+    }
+    if (!endpoint.address.empty()) out.emplace_back(std::move(endpoint.address), endpoint.weight);
+  });
+}
+
+void read_balance(const Value& value, Balance& out) {
+  constexpr std::string_view names[] = {"p2c", "round_robin"};
+  const auto name = value.text();
+  if (!name) return;
+  if (*name == names[0])
+    out = Balance::p2c;
+  else if (*name == names[1])
+    out = Balance::round_robin;
+  else
+    value.problem("expected p2c or round_robin, found " + quote(*name) + did_you_mean(*name, names));
+}
+
+constexpr Key<UpstreamTimeouts> upstream_timeouts_keys[] = {
+    {"connect", [](const Value& v, UpstreamTimeouts& t) { read(v, t.connect); }},
+    {"first_byte", [](const Value& v, UpstreamTimeouts& t) { read(v, t.first_byte); }},
+    {"body", [](const Value& v, UpstreamTimeouts& t) { read(v, t.body); }},
+    {"idle", [](const Value& v, UpstreamTimeouts& t) { read(v, t.idle); }},
+};
+
+constexpr Key<UpstreamConfig> upstream_keys[] = {
+    {"endpoints", [](const Value& v, UpstreamConfig& u) { read_endpoints(v, u.endpoints); }},
+    {"balance", [](const Value& v, UpstreamConfig& u) { read_balance(v, u.options.balance); }},
+    {"timeouts", [](const Value& v, UpstreamConfig& u) { read_map(v, u.options.timeouts, upstream_timeouts_keys); }},
+    {"base_path", [](const Value& v, UpstreamConfig& u) { read_checked(v, u.options.base_path, base_path_mistake); }},
+    {"idle_connections", [](const Value& v, UpstreamConfig& u) { read_number(v, u.options.idle_connections, bounds::idle_connections); }},
+    {"connections", [](const Value& v, UpstreamConfig& u) { read_number(v, u.options.connections, bounds::upstream_connections); }},
+    {"tls"},
+    {"health"},
+    {"retries"},
+};
+
+void read_upstreams(const Value& value, std::vector<UpstreamConfig>& out) {
+  value.each_entry("a map of upstream names and their endpoints", [&](const Node::Key& name, const Value& item) {
+    UpstreamConfig upstream;
+    upstream.name = name.text;
+    upstream.place = item.place();
+    upstream.place.line = name.line;
+    upstream.place.column = name.column;
+    if (item.is_mapping())
+      read_map(item, upstream, upstream_keys);
+    else
+      read_endpoints(item, upstream.endpoints);
+    // An upstream with mistakes is kept: routes that name it are not wrong.
+    out.push_back(std::move(upstream));
+  });
+}
+
+// ---- routes ----
+
+/// A route while it is read.
+struct RouteDraft {
+  RouteConfig route;
+  Place name_place;
+  bool has_pattern = false;
+  bool has_action = false;
+};
+
+void read_name(const Value& value, RouteDraft& draft) {
+  draft.name_place = value.place();
+  read_checked(value, draft.route.rule.name, name_mistake);
+}
+
+void read_pattern(const Value& value, RouteDraft& draft, RouteRule::Kind kind) {
+  if (draft.has_pattern) return value.problem("a route has either a path or a prefix");
+  draft.has_pattern = true;
+  draft.route.rule.kind = kind;
+  read(value, draft.route.rule.pattern);
+}
+
+void read_hosts(const Value& value, RouteRule& rule) {
+  value.each_of_one_or_more("a host or a list of hosts", [&](const Value& host) {
+    if (const auto text = host.text()) rule.hosts.emplace_back(*text);
+  });
+}
+
+void read_methods(const Value& value, RouteRule& rule) {
+  value.each_of_one_or_more("a list of methods", [&](const Value& item) {
+    const auto name = item.text();
+    if (!name) return;
+    if (const auto method = parse_method(*name))
+      rule.methods.insert(*method);
+    else
+      item.problem(quote(*name) + " is no method that gw knows" + did_you_mean(*name, detail::method_names));
+  });
+}
+
+/// {name: value}; the names of headers are tokens (RFC 9110 5.1).
+void read_tests(const Value& value, std::vector<FieldTest>& out, bool are_headers) {
+  value.each_entry("a map of names and values", [&](const Node::Key& name, const Value& item) {
+    if (are_headers && !is_token(name.text)) return item.problem(quote(name.text) + " is no header name");
+    if (const auto text = item.text_or_empty()) out.push_back({name.text, std::string(*text)});
+  });
+}
+
+/// Whether the key of an action may be there; a route has one.
+bool begin_action(const Value& value, RouteDraft& draft) {
+  if (draft.has_action) value.problem("a route has either forward or handler");
+  return !std::exchange(draft.has_action, true);
+}
+
+void read_forward(const Value& value, RouteDraft& draft) {
+  ForwardConfig forward;
+  forward.place = value.place();
+  read_checked(value, forward.to, forward_mistake);
+  if (begin_action(value, draft) && !forward.to.empty()) draft.route.action = std::move(forward);
+}
+
+void read_handler(const Value& value, RouteDraft& draft) {
+  HandlerConfig handler;
+  handler.place = value.place();
+  read_checked(value, handler.name, name_mistake);
+  if (begin_action(value, draft) && !handler.name.empty()) draft.route.action = std::move(handler);
+}
+
+constexpr Key<RouteDraft> route_keys[] = {
+    {"name", read_name},
+    {"path", [](const Value& v, RouteDraft& d) { read_pattern(v, d, RouteRule::Kind::path); }},
+    {"prefix", [](const Value& v, RouteDraft& d) { read_pattern(v, d, RouteRule::Kind::prefix); }},
+    {"host", [](const Value& v, RouteDraft& d) { read_hosts(v, d.route.rule); }},
+    {"methods", [](const Value& v, RouteDraft& d) { read_methods(v, d.route.rule); }},
+    {"headers", [](const Value& v, RouteDraft& d) { read_tests(v, d.route.rule.headers, true); }},
+    {"query", [](const Value& v, RouteDraft& d) { read_tests(v, d.route.rule.query, false); }},
+    {"use", [](const Value& v, RouteDraft& d) { read_stages(v, d.route.use); }},
+    {"forward", read_forward},
+    {"handler", read_handler},
+    {"strip_prefix", [](const Value& v, RouteDraft& d) { read(v, d.route.strip_prefix); }},
+    {"preserve_host", [](const Value& v, RouteDraft& d) { read(v, d.route.preserve_host); }},
+    {"regex"},
+    {"priority"},
+    {"rewrite"},
+    {"redirect"},
+    {"reply"},
+    {"keep_slashes"},
+    {"timeouts"},
+    {"limits"},
+};
+
+void read_routes(const Value& value, std::vector<RouteConfig>& out) {
+  std::map<std::string, std::string> names;  // and the path of the route that has it
+  value.each_element("a list of routes", [&](const Value& item) {
+    RouteDraft draft;
+    draft.route.place = item.place();
+    const bool all_known = read_map(item, draft, route_keys);
+    if (!item.is_mapping()) return;
+    if (all_known && !draft.has_pattern) item.problem("a route needs a path or a prefix");
+    const std::string& name = draft.route.rule.name;
+    if (!name.empty()) {
+      const auto [first, is_new] = names.emplace(name, draft.route.place.path);
+      if (!is_new) item.problem_at(draft.name_place, taken_name(name, first->second));
+    }
+    out.push_back(std::move(draft.route));
+  });
+}
+
+// ---- the whole ----
+
+constexpr Key<Config> config_keys[] = {
+    {"listen", [](const Value& v, Config& c) { read_listen(v, c.listen); }},
+    {"workers",
+     [](const Value& v, Config& c) {
+       c.workers_place = v.place();
+       read_number(v, c.workers, bounds::workers);
+     }},
+    {"timeouts", [](const Value& v, Config& c) { read_map(v, c.timeouts, timeouts_keys); }},
+    {"limits", [](const Value& v, Config& c) { read_limits(v, c.limits); }},
+    {"use", [](const Value& v, Config& c) { read_stages(v, c.use); }},
+    {"upstreams", [](const Value& v, Config& c) { read_upstreams(v, c.upstreams); }},
+    {"routes", [](const Value& v, Config& c) { read_routes(v, c.routes); }},
+    {"admin"},
+    {"trusted"},
+    {"tls"},
+};
+
+}  // namespace
+
+Config decode(const Value& root) {
+  Config config;
+  if (root.is_mapping())
+    read_map(root, config, config_keys);
+  else
+    root.expected("a map of settings such as listen and routes");
+  return config;
+}
+
+}  // namespace config
+}  // namespace v0
+}  // namespace gw

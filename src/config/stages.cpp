@@ -1,0 +1,140 @@
+#include "config/stages.hpp"
+
+#include <gw/middleware/headers.hpp>
+#include <gw/middleware/request_id.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace gw {
+inline namespace v0 {
+namespace config {
+namespace {
+
+// ---- headers ----
+
+using Edits = std::vector<std::pair<std::string, std::string>>;
+
+/// {name: value} or {name: [value, value]}.
+void read_edits(const Value& map, Edits& out, bool may_repeat) {
+  map.each_entry("a map of header names and values", [&](const Node::Key& name, const Value& value) {
+    const auto take = [&](const Value& one) {
+      if (const auto text = one.text_or_empty()) out.emplace_back(name.text, *text);
+    };
+    if (may_repeat && value.is_sequence())
+      value.each_element("a list of values", take);
+    else
+      take(value);
+  });
+}
+
+constexpr Key<HeaderEdits> header_edits_keys[] = {
+    {"set", [](const Value& v, HeaderEdits& e) { read_edits(v, e.set, false); }},
+    {"add", [](const Value& v, HeaderEdits& e) { read_edits(v, e.add, true); }},
+    {"remove",
+     [](const Value& v, HeaderEdits& e) {
+       v.each_of_one_or_more("a list of header names", [&](const Value& name) {
+         if (const auto text = name.text()) e.remove.emplace_back(*text);
+       });
+     }},
+};
+
+constexpr Key<HeadersOptions> headers_keys[] = {
+    {"request", [](const Value& v, HeadersOptions& o) { read_map(v, o.request, header_edits_keys); }},
+    {"response", [](const Value& v, HeadersOptions& o) { read_map(v, o.response, header_edits_keys); }},
+};
+
+// ---- access_log ----
+
+constexpr Key<AccessLogOptions> access_log_keys[] = {
+    {"file", [](const Value& v, AccessLogOptions& o) { read(v, o.file); }},
+    {"format",
+     [](const Value& v, AccessLogOptions&) {
+       const auto format = v.text();
+       if (format && *format != "combined") v.problem("the only format is combined, found " + quote(*format));
+     }},
+};
+
+// ---- the table ----
+
+/// Reads the options of a stage; false if anything is wrong with them.
+template <class T, std::size_t n>
+bool read_options_of(const Value& map, T& out, const Key<T> (&keys)[n]) {
+  const std::size_t before = map.problem_count();
+  return read_map(map, out, keys) && map.problem_count() == before;
+}
+
+/// A stage that is built in. `make` gets its options, or null without any; it reports what is wrong
+/// with them and then gives nothing, or throws `ConfigError`.
+struct BuiltIn {
+  std::string_view name;
+  std::optional<Stage> (*make)(const Value* options, const World& world);
+};
+
+constexpr BuiltIn built_in[] = {
+    {"request_id",
+     [](const Value* options, const World&) -> std::optional<Stage> {
+       if (!options) return request_id();
+       options->problem("request_id has no options");
+       return std::nullopt;
+     }},
+    {"access_log",
+     [](const Value* options, const World& world) -> std::optional<Stage> {
+       AccessLogOptions read_options;
+       if (options && !read_options_of(*options, read_options, access_log_keys)) return std::nullopt;
+       return world.open_access_log(std::move(read_options));
+     }},
+    {"headers",
+     [](const Value* options, const World&) -> std::optional<Stage> {
+       HeadersOptions read_options;
+       if (options && !read_options_of(*options, read_options, headers_keys)) return std::nullopt;
+       return headers(std::move(read_options));
+     }},
+};
+
+/// Names that a later version will build in: a stage of the user's own must not take them now.
+constexpr std::string_view later[] = {"rate_limit", "key_auth", "basic_auth", "jwt", "cors"};
+
+void read_stage(const Value& place, const std::string& name, const Value* options, std::vector<StageConfig>& out) {
+  for (std::string_view soon : later)
+    if (name == soon) return place.problem(not_built_yet("stage " + quote(name)));
+  for (const BuiltIn& stage : built_in) {
+    if (stage.name != name) continue;
+    try {
+      if (auto made = stage.make(options, place.world())) out.emplace_back(std::move(*made), place.place());
+    } catch (const ConfigError& e) {
+      for (const Problem& problem : e.problems()) (options ? *options : place).problem(problem.what);
+    }
+    return;
+  }
+  if (options)
+    return place.problem("stage " + quote(name) + " is not built in and takes no options" + did_you_mean(name, built_in_stages()));
+  out.emplace_back(name, place.place());
+}
+
+}  // namespace
+
+void read_stages(const Value& list, std::vector<StageConfig>& out) {
+  list.each_element("a list of stages", [&](const Value& item) {
+    if (item.is_scalar()) {
+      if (const auto name = item.text()) read_stage(item, std::string(*name), nullptr, out);
+    } else if (!item.is_mapping() || item.node().keys.size() != 1) {
+      item.expected("the name of a stage, or one name with its options");
+    } else {
+      const Value options = item.entry(0);
+      // `- request_id:` is a slip that changes nothing.
+      read_stage(item, item.node().keys[0].text, options.is_null() ? nullptr : &options, out);
+    }
+  });
+}
+
+std::vector<std::string_view> built_in_stages() {
+  std::vector<std::string_view> names;
+  for (const BuiltIn& stage : built_in) names.push_back(stage.name);
+  return names;
+}
+
+}  // namespace config
+}  // namespace v0
+}  // namespace gw

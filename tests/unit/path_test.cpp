@@ -226,8 +226,8 @@ TEST_CASE("path: joining appends to what is there") {
 
 TEST_CASE("path: joining follows every v0 row of Kong's table") {
   std::ifstream file(GW_TEST_DATA "/kong_path_handling.json");
-  rapidjson::IStreamWrapper stream(file);
-  rapidjson::Document document;
+  RAPIDJSON_NAMESPACE::IStreamWrapper stream(file);
+  RAPIDJSON_NAMESPACE::Document document;
   REQUIRE_FALSE(document.ParseStream(stream).HasParseError());
   int rows = 0;
   for (const auto& row : document["cases"].GetArray()) {

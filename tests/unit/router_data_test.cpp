@@ -29,10 +29,10 @@ gw::Router<int> router(const std::vector<RouteRule>& rules) {
   return std::move(built.router);
 }
 
-rapidjson::Document json(const std::string& name) {
+RAPIDJSON_NAMESPACE::Document json(const std::string& name) {
   std::ifstream file(GW_TEST_DATA "/" + name);
-  rapidjson::IStreamWrapper stream(file);
-  rapidjson::Document document;
+  RAPIDJSON_NAMESPACE::IStreamWrapper stream(file);
+  RAPIDJSON_NAMESPACE::Document document;
   REQUIRE_FALSE(document.ParseStream(stream).HasParseError());
   return document;
 }

@@ -45,11 +45,11 @@ std::string_view phrase_of(int status) noexcept {
 
 Request::Request(Method m, std::string_view target, Body content) : method(m), body(std::move(content)) {
   if (!is_target(target)) throw std::invalid_argument("request target is neither a path nor \"*\": \"" + std::string(target) + '"');
-  target_ = arena_.copy(target);
-  const std::size_t mark = target_.find('?');
-  has_query_ = mark != target_.npos;
-  path_ = target_.substr(0, mark);
-  if (has_query_) query_ = target_.substr(mark + 1);
+  parts_.target = arena_.copy(target);
+  const std::size_t mark = parts_.target.find('?');
+  parts_.has_query = mark != parts_.target.npos;
+  parts_.path = parts_.target.substr(0, mark);
+  if (parts_.has_query) parts_.query = parts_.target.substr(mark + 1);
 }
 
 void Request::clear() noexcept {
@@ -58,8 +58,8 @@ void Request::clear() noexcept {
   headers.clear();
   body = Body();
   arena_.clear();
-  target_ = path_ = query_ = authority_ = {};
-  has_query_ = false;
+  parts_.target = parts_.path = parts_.query = parts_.authority = {};
+  parts_.has_query = false;
 }
 
 Response::Response(int status_code) : status(checked(status_code)) {

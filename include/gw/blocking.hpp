@@ -1,5 +1,5 @@
 /// \file
-/// Level 5: calls that block, off the workers.
+/// Level 2: calls that block, off the workers.
 #pragma once
 
 #include <gw/task.hpp>

@@ -1,5 +1,5 @@
 /// \file
-/// All of gw, in the order in which it is best read.
+/// Level 5: all of gw, in the order in which it is best read.
 #pragma once
 
 #include <gw/version.hpp>

@@ -20,8 +20,17 @@ class Request {
   /// std::invalid_argument if `target` does not start with "/" (or is not "*") or has a character
   /// outside visible ASCII, or a "#".
   GW_EXPORT Request(Method m, std::string_view target, Body content = {});
-  Request(Request&&) noexcept = default;
-  Request& operator=(Request&&) noexcept = default;
+  /// Takes everything over; what was moved from has no target, path and query any more.
+  Request(Request&& other) noexcept { *this = std::move(other); }
+  Request& operator=(Request&& other) noexcept {
+    method = other.method;
+    version = other.version;
+    headers = std::move(other.headers);
+    body = std::move(other.body);
+    arena_ = std::move(other.arena_);
+    parts_ = std::exchange(other.parts_, {});
+    return *this;
+  }
 
   Method method = Method::get;
   Version version = Version::http11;
@@ -29,31 +38,34 @@ class Request {
   Body body;
 
   /// Path and query as received, without scheme and authority: "/a/../b?x=1".
-  std::string_view target() const noexcept { return target_; }
+  std::string_view target() const noexcept { return parts_.target; }
   /// The path that was matched: normalised (docs/routing.md), still percent-encoded.
-  std::string_view path() const noexcept { return path_; }
+  std::string_view path() const noexcept { return parts_.path; }
   /// What follows the "?", without it; empty if there is none.
-  std::string_view query() const noexcept { return query_; }
+  std::string_view query() const noexcept { return parts_.query; }
   /// Whether there was a "?", even with nothing behind it.
-  bool has_query() const noexcept { return has_query_; }
+  bool has_query() const noexcept { return parts_.has_query; }
   /// Host and port that the request is for: of an absolute-form target, else the Host field.
-  std::string_view authority() const noexcept { return authority_.empty() ? headers["host"] : authority_; }
+  std::string_view authority() const noexcept { return parts_.authority.empty() ? headers["host"] : parts_.authority; }
   /// "http" or "https": how the client came.
   std::string_view scheme() const noexcept { return "http"; }
 
   /// For codecs: the parts as views, which must outlive the request.
   void borrow_target(std::string_view target, std::string_view path, std::string_view query, bool has_query, std::string_view authority) noexcept {
-    target_ = target, path_ = path, query_ = query, has_query_ = has_query, authority_ = authority;
+    parts_ = {target, path, query, authority, has_query};
   }
   /// For codecs and the router: another path, a view that must outlive the request.
-  void borrow_path(std::string_view path) noexcept { path_ = path; }
+  void borrow_path(std::string_view path) noexcept { parts_.path = path; }
   /// Empties the request, keeping its memory for the next one.
   GW_EXPORT void clear() noexcept;
 
  private:
   detail::Arena arena_;
-  std::string_view target_, path_, query_, authority_;
-  bool has_query_ = false;
+  struct Parts {
+    std::string_view target, path, query, authority;
+    bool has_query = false;
+  };
+  Parts parts_;
 };
 
 /// Text that is JSON already: `return gw::Json(R"({"id":7})");`

@@ -311,7 +311,8 @@ void Call::release(Body::Source* self) {
 void Call::drop() {
   if (--users_ > 0) return;
   reset();
-  worker_.free_calls.emplace_back(this);
+  std::unique_ptr<Call> self(this);
+  if (worker_.free_calls.size() < Worker::kept_free) worker_.free_calls.push_back(std::move(self));
 }
 
 void Call::reset() {

@@ -74,7 +74,8 @@ class Call final : public Body::Source {
   Task<Result<>> read_head(HeadWriter& writer, Response& response);
   void begin_upload();
   Task<> upload();
-  bool may_repeat() const noexcept { return is_idempotent(method_) && (is_upload_complete_ || !is_upload_begun_); }
+  // What was uploaded is gone: only content that went out with the head can be sent again.
+  bool may_repeat() const noexcept { return is_idempotent(method_) && !is_upload_begun_; }
   void compose_head(const HeadWriter& writer);
   void accept_head(Response& response);
   void end_response();

@@ -63,7 +63,7 @@ void Connection::begin_serving() {
     if (thrown) worker_.shared.log(LogLevel::error, "a connection ended by an exception in gw itself");
     if (session_) {
       session_->end();
-      worker_.free_sessions.push_back(std::move(session_));
+      worker_.give_session(std::move(session_));
     }
     // Without keep-alive `serve` leaves the transport to be closed here.
     if (thrown || !keep_alive_) worker_.remove(*this);
@@ -186,15 +186,13 @@ Task<bool> Connection::answer() {
     co_await s.exchange.run();
   }
 
-  // Whoever waited for the client to leave stops: from here on the client is written to.
-  patience_.disarm();
-  if (is_watching_) transport_->unwatch(Side::read);
-  is_watching_ = false;
-
   bool is_sent = false;
   if (Call* upstream = s.exchange.tunnel()) {
+    stop_watching();
     co_await tunnel(*upstream);
   } else if (!c.failure() || c.failure()->code != Error::client_gone) {
+    // An interim status without a connection behind it would promise what nobody can do.
+    if (c.res.status < 200) c.fail(Failure(Error::handler_failed));
     compose_response();
     Gather pieces;
     pieces.add(s.head);
@@ -207,6 +205,7 @@ Task<bool> Connection::answer() {
     if (is_sent) ContextAccess::set_complete(c);
   }
 
+  stop_watching();
   // Whatever still reads the request's body ends now, before its memory is used again.
   c.res.body = Body();
   if (s.exchange.uploads.running > 0) s.cancel();
@@ -313,6 +312,12 @@ Task<bool> Connection::discard_body() {
     discarded += chunk->size();
   }
   co_return false;
+}
+
+void Connection::stop_watching() {
+  patience_.disarm();
+  if (is_watching_) transport_->unwatch(Side::read);
+  is_watching_ = false;
 }
 
 // The upstream switched protocols: bytes go through until both sides have ended.

@@ -57,6 +57,7 @@ class Connection {
   Task<> tunnel(Call& upstream);
   Task<> linger();
   void watch_client();
+  void stop_watching();
 
   Worker& worker_;
   std::shared_ptr<Transport> transport_;

@@ -69,15 +69,15 @@ Task<> Forward::operator()(Context& c) const {
   }
   ForwardHead head(exchange, *this);
   Call& call = Call::begin(exchange.worker_, exchange.uploads);
-  exchange.call_ = &call;
-  exchange.is_call_running_ = exchange.is_forwarding_ = true;
+  exchange.is_forwarding_ = true;
+  exchange.waiting_.push_back(&call);
   const Result<> received = co_await call.run(upstream_, head, c.req.method, std::move(c.req.body), exchange.wants_upgrade_,
                                               exchange.snapshot().limits, c.res);
-  exchange.is_call_running_ = false;
+  std::erase(exchange.waiting_, &call);
   if (received) {
+    exchange.forwarded_ = &call;
     ContextAccess::set_replied(c);
   } else {
-    exchange.call_ = nullptr;
     c.fail(received.error());
   }
 }
@@ -124,12 +124,15 @@ void Exchange::find_route() {
 }
 
 void Exchange::abandon(Failure failure) {
+  // Abandoning resumes what waits, which may change the list.
+  const std::vector<Call*> waiting = waiting_;
+  for (Call* call : waiting) call->abandon(failure);
   // A stage may have replaced the response, and so ended the call.
-  if (call_ && (is_call_running_ || context.res.body.comes_from(*call_))) call_->abandon(failure);
+  if (forwarded_ && context.res.body.comes_from(*forwarded_)) forwarded_->abandon(failure);
 }
 
 Call* Exchange::tunnel() {
-  return call_ && context.res.status == 101 && context.res.body.comes_from(*call_) ? call_ : nullptr;
+  return forwarded_ && context.res.status == 101 && context.res.body.comes_from(*forwarded_) ? forwarded_ : nullptr;
 }
 
 void Exchange::end() {
@@ -137,8 +140,8 @@ void Exchange::end() {
   pipeline_->done(context);
   ContextAccess::end(context);
   snapshot_.reset();
-  call_ = nullptr;
-  is_forwarding_ = is_call_running_ = wants_upgrade_ = false;
+  forwarded_ = nullptr;
+  is_forwarding_ = wants_upgrade_ = false;
   prefix_length_ = 0;
 }
 
@@ -148,7 +151,9 @@ Task<Result<Response>> Exchange::send(const Upstream& upstream, Request request)
   SentHead head(request, found->second->options.base_path, worker_.shared.pseudonym);
   Response response;
   Call& call = Call::begin(worker_, uploads);
+  waiting_.push_back(&call);
   const Result<> received = co_await call.run(found->second, head, request.method, std::move(request.body), false, snapshot().limits, response);
+  std::erase(waiting_, &call);
   if (!received) co_return received.error();
   co_return response;
 }

@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gw {
 inline namespace v0 {
@@ -93,8 +94,8 @@ class Exchange final : public detail::Host {
   std::string path_;               // where a path is normalised, if it must be
   bool wants_upgrade_ = false;
   bool is_forwarding_ = false;
-  Call* call_ = nullptr;           // of `forward`
-  bool is_call_running_ = false;   // it has no response yet
+  std::vector<Call*> waiting_;     // calls that have no response yet
+  Call* forwarded_ = nullptr;      // the call of `forward` whose response is in the context
 };
 
 }  // namespace proxy

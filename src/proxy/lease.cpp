@@ -108,11 +108,13 @@ Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoin
   }
 
   std::error_code ec;
-  for (const asio::ip::address& address : addresses) {
-    if (left().count() <= 0) break;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    // A dead address must leave time for the others.
+    const Duration share = left() / static_cast<int>(addresses.size() - i);
+    if (share.count() <= 0) break;
     asio::ip::tcp::socket socket(worker.io);
-    const asio::ip::tcp::endpoint to(address, endpoint->address.port);
-    ec = co_await connect_socket(worker, socket, to, left());
+    const asio::ip::tcp::endpoint to(addresses[i], endpoint->address.port);
+    ec = co_await connect_socket(worker, socket, to, share);
     if (ec) continue;
     opening.is_done = true;
     auto transport = std::make_shared<net::TcpTransport>(std::move(socket), worker.wheel);

@@ -15,7 +15,11 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
  public:
   UpstreamConnection(Worker& worker, std::shared_ptr<Endpoint> endpoint, std::shared_ptr<Transport> transport)
       : worker_(worker), endpoint_(std::move(endpoint)), transport_(std::move(transport)) {}
-  ~UpstreamConnection() { transport_->close(); }
+  ~UpstreamConnection() {
+    // A pool that is emptied drops connections at rest: their watch must not find them gone.
+    transport_->unwatch(Side::read);
+    transport_->close();
+  }
   UpstreamConnection(const UpstreamConnection&) = delete;
   UpstreamConnection& operator=(const UpstreamConnection&) = delete;
 

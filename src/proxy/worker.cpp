@@ -94,6 +94,10 @@ std::unique_ptr<Session> Worker::take_session() {
   return session;
 }
 
+void Worker::give_session(std::unique_ptr<Session> session) {
+  if (free_sessions.size() < kept_free) free_sessions.push_back(std::move(session));
+}
+
 std::string_view Worker::date() {
   const std::time_t now = std::time(nullptr);
   if (now != date_second_) {

@@ -69,6 +69,8 @@ class Worker {
   const std::uint64_t id_seed;    ///< begins the ids of this worker's requests
   std::uint64_t requests = 0;     ///< requests begun so far
   BufferStore buffers;
+  /// How many calls and sessions are kept for reuse; what a burst leaves beyond that is freed.
+  static constexpr std::size_t kept_free = 256;
   UpstreamPool pool;
   std::vector<std::unique_ptr<Call>> free_calls;
   std::vector<std::unique_ptr<Session>> free_sessions;
@@ -91,6 +93,7 @@ class Worker {
   /// Ends all connections now.
   void abort();
   std::unique_ptr<Session> take_session();
+  void give_session(std::unique_ptr<Session> session);
   /// Stops the clock for good, so that `io` runs out of work.
   void stop_clock() { clock_.cancel(); }
 

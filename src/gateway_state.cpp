@@ -13,6 +13,9 @@
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <future>
 #include <random>
@@ -44,26 +47,22 @@ void sort_by_place(Problems& problems) {
 }
 
 // Over the limit: say so quickly, without a session.
-void shed(asio::ip::tcp::socket socket) {
-  static constexpr std::string_view message =
-      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 55\r\nConnection: close\r\n\r\n"
-      "{\"message\":\"The gateway has no room for more clients\"}\n";
-  std::error_code ignored;
-  socket.non_blocking(true, ignored);
-  socket.send(asio::buffer(message), 0, ignored);
-  socket.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+void shed(int socket) {
+  static constexpr std::string_view response =
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 54\r\nConnection: close\r\n\r\n"
+      "{\"message\":\"the gateway has no room for more clients\"}";
+  ::send(socket, response.data(), response.size(), MSG_NOSIGNAL);
+  ::shutdown(socket, SHUT_WR);
+  ::close(socket);
 }
 
-void admit(proxy::Worker& worker, asio::ip::tcp::socket socket, std::uint16_t local_port) {
-  std::error_code ec;
-  const asio::ip::tcp::endpoint client = socket.remote_endpoint(ec);
-  if (ec) return;  // gone again
+void admit(proxy::Worker& worker, int socket, const asio::ip::tcp::endpoint& client, std::uint16_t local_port) {
   if (worker.shared.connections.load(std::memory_order_relaxed) >= (*worker.snapshot)->limits.connections) {
-    shed(std::move(socket));
+    shed(socket);
     return;
   }
   proxy::Connection::Origin origin{client.address().to_string(), local_port};
-  proxy::Connection::start(worker, std::make_shared<net::TcpTransport>(std::move(socket), worker.wheel), std::move(origin));
+  proxy::Connection::start(worker, net::TcpTransport::adopt(socket, worker.loop()), std::move(origin));
 }
 
 Task<> drain(proxy::Worker& worker, Duration limit) {
@@ -110,7 +109,7 @@ void WorkerThread::begin_finish(Duration limit) {
 void WorkerThread::end_finish(Duration limit) {
   if (drained_.get_future().wait_for(limit + grace) == std::future_status::ready) {
     asio::post(worker_->io, [this] {
-      worker_->stop_clock();
+      worker_->finish();
       work_.reset();
     });
     thread_.join();
@@ -196,8 +195,8 @@ std::vector<Gateway::State::Listening> Gateway::State::open_listeners(const Conf
         l.bound = reserved.address();
         for (const auto& w : workers_) {
           proxy::Worker& worker = w->worker();
-          l.sockets.push_back(std::make_shared<net::Listener>(worker.io, l.bound, [&worker, port = l.bound.port()](asio::ip::tcp::socket socket) {
-            admit(worker, std::move(socket), port);
+          l.sockets.push_back(std::make_shared<net::Listener>(worker.io, l.bound, [&worker, port = l.bound.port()](int socket, const Address& client) {
+            admit(worker, socket, client, port);
           }));
         }
       }

@@ -4,6 +4,8 @@
 
 #include <sys/socket.h>
 
+#include <cerrno>
+
 namespace gw {
 inline namespace v0 {
 namespace net {
@@ -14,6 +16,10 @@ using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>
 
 // Out of descriptors or memory: connections stay queued; try again after this.
 constexpr auto retry_after = std::chrono::milliseconds(50);
+// Then the connections that are there already get their turn.
+constexpr int accepted_at_once = 64;
+
+bool is_exhausted(int error) noexcept { return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS; }
 
 }  // namespace
 
@@ -33,15 +39,25 @@ void Listener::listen() {
 }
 
 void Listener::accept() {
-  acceptor_.async_accept([self = shared_from_this()](std::error_code ec, asio::ip::tcp::socket socket) {
-    if (!self->acceptor_.is_open()) return;
-    if (!ec) self->accepted_(std::move(socket));
-    // Anything else is the connection's own trouble (it was reset in the queue).
-    const bool is_exhausted = ec == std::errc::too_many_files_open || ec == std::errc::too_many_files_open_in_system ||
-                              ec == std::errc::not_enough_memory || ec == std::errc::no_buffer_space;
-    if (is_exhausted) self->pause();
+  acceptor_.async_wait(asio::socket_base::wait_read, [self = shared_from_this()](std::error_code ec) {
+    if (ec || !self->acceptor_.is_open()) return;
+    for (int i = 0; i < accepted_at_once && self->accept_one(); ++i) continue;
+    if (is_exhausted(errno)) self->pause();
     else self->accept();
   });
+}
+
+// Takes one connection from the queue. False, and errno, if there is none or it cannot be had.
+bool Listener::accept_one() {
+  asio::ip::tcp::endpoint client;
+  socklen_t size = static_cast<socklen_t>(client.capacity());
+  const int socket = ::accept4(acceptor_.native_handle(), client.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  // One that was reset in the queue is no reason to leave the others there.
+  if (socket < 0) return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
+  client.resize(size);
+  accepted_(socket, client);
+  errno = 0;
+  return true;
 }
 
 void Listener::pause() {
@@ -52,14 +68,9 @@ void Listener::pause() {
 }
 
 void Listener::close() {
-  std::error_code ec;
-  for (;;) {
-    asio::ip::tcp::socket socket(acceptor_.get_executor());
-    acceptor_.accept(socket, ec);
-    if (ec) break;
-    accepted_(std::move(socket));
-  }
-  acceptor_.close(ec);
+  while (accept_one()) continue;
+  std::error_code ignored;
+  acceptor_.close(ignored);
   retry_.cancel();
 }
 

@@ -17,8 +17,9 @@ namespace net {
 /// the system spreads connections over them. Owned by `shared_ptr`: a pending accept keeps it.
 class Listener : public std::enable_shared_from_this<Listener> {
  public:
-  /// Called on the worker's thread for every connection.
-  using Accepted = std::function<void(asio::ip::tcp::socket socket)>;
+  /// Called on the worker's thread for every connection: a non-blocking socket, which is the
+  /// callee's to close, and where it comes from.
+  using Accepted = std::function<void(int socket, const asio::ip::tcp::endpoint& client)>;
 
   /// Binds; connections queue up from `listen` on. Throws std::system_error.
   Listener(asio::io_context& worker, const asio::ip::tcp::endpoint& address, Accepted accepted);
@@ -31,6 +32,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void close();
 
  private:
+  bool accept_one();
   void pause();
 
   asio::ip::tcp::acceptor acceptor_;

@@ -16,7 +16,6 @@ namespace net {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr auto fresh_for = std::chrono::seconds(30);
 // A name that cannot be found is asked for again soon, but not once per request.
 constexpr auto failed_for = std::chrono::seconds(1);
@@ -37,8 +36,12 @@ struct Resolver::State : std::enable_shared_from_this<State> {
 
   // Under the mutex. One look-up per name at a time.
   void start(const std::string& name, Entry& entry) {
-    entry.is_looking = true;
-    std::thread([self = shared_from_this(), name] { self->finish(name, self->lookup(name)); }).detach();
+    try {
+      std::thread([self = shared_from_this(), name] { self->finish(name, self->lookup(name)); }).detach();
+      entry.is_looking = true;
+    } catch (const std::system_error&) {  // no thread to be had: a look-up that failed
+      entry.fresh_until = now() + failed_for;
+    }
   }
 
   void finish(const std::string& name, Addresses found) {
@@ -46,9 +49,9 @@ struct Resolver::State : std::enable_shared_from_this<State> {
     if (is_closed) return;
     Entry& entry = entries[name];
     entry.is_looking = false;
-    entry.fresh_until = Clock::now() + (found.empty() ? Clock::duration(failed_for) : Clock::duration(fresh_for));
+    entry.fresh_until = now() + (found.empty() ? Clock::duration(failed_for) : Clock::duration(fresh_for));
     if (!found.empty()) entry.addresses = std::make_shared<const Addresses>(std::move(found));
-    // Posting happens under the mutex: the workers live until the resolver is closed.
+    // Under the mutex, so that nobody is forgotten meanwhile.
     for (Waiter& w : entry.waiters) asio::post(*w.worker, [done = std::move(w.done), a = entry.addresses] { done(a); });
     entry.waiters.clear();
   }
@@ -57,9 +60,13 @@ struct Resolver::State : std::enable_shared_from_this<State> {
   bool is_closed = false;
   std::map<std::string, Entry> entries;
   Lookup lookup;
+  std::function<Clock::time_point()> now;
 };
 
-Resolver::Resolver(Lookup lookup) : state_(std::make_shared<State>()) { state_->lookup = std::move(lookup); }
+Resolver::Resolver(Lookup lookup, std::function<Clock::time_point()> now) : state_(std::make_shared<State>()) {
+  state_->lookup = std::move(lookup);
+  state_->now = std::move(now);
+}
 
 Resolver::~Resolver() {
   const std::lock_guard lock(state_->mutex);
@@ -70,7 +77,7 @@ Resolver::~Resolver() {
 std::shared_ptr<const Addresses> Resolver::known(const std::string& name) {
   const std::lock_guard lock(state_->mutex);
   State::Entry& entry = state_->entries[name];
-  if (!entry.is_looking && Clock::now() >= entry.fresh_until) state_->start(name, entry);
+  if (!entry.is_looking && state_->now() >= entry.fresh_until) state_->start(name, entry);
   return entry.addresses;
 }
 
@@ -82,6 +89,11 @@ void Resolver::when_known(const std::string& name, asio::io_context& worker, std
     return;
   }
   asio::post(worker, [done = std::move(done), a = entry.addresses] { done(a); });
+}
+
+void Resolver::forget(const asio::io_context& worker) {
+  const std::lock_guard lock(state_->mutex);
+  for (auto& [name, entry] : state_->entries) std::erase_if(entry.waiters, [&](const State::Waiter& w) { return w.worker == &worker; });
 }
 
 Addresses Resolver::system_lookup(const std::string& name) {

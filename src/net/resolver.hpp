@@ -26,8 +26,10 @@ class Resolver {
  public:
   /// How a name is looked up; empty: it cannot be. Called on a thread of the resolver.
   using Lookup = std::function<Addresses(const std::string& name)>;
+  using Clock = std::chrono::steady_clock;
 
-  explicit Resolver(Lookup lookup = system_lookup);
+  /// `now` tells the time; it is called on any thread.
+  explicit Resolver(Lookup lookup = system_lookup, std::function<Clock::time_point()> now = Clock::now);
   /// Does not wait for look-ups under way; nobody is told about them any more.
   ~Resolver();
   Resolver(const Resolver&) = delete;
@@ -38,6 +40,9 @@ class Resolver {
   /// Calls `done(addresses)` on `worker` once the look-up of `name` has ended, with nothing if it
   /// failed. Call it right after `known` had no answer.
   void when_known(const std::string& name, asio::io_context& worker, std::function<void(std::shared_ptr<const Addresses>)> done);
+  /// Forgets whoever waits on `worker`, which is about to be destroyed: a look-up may take longer
+  /// than anybody waits for it.
+  void forget(const asio::io_context& worker);
 
   /// getaddrinfo, all address families. Blocks.
   static Addresses system_lookup(const std::string& name);

@@ -1,7 +1,11 @@
 #include "net/tcp.hpp"
 
+#include <asio/post.hpp>
+
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,8 +16,6 @@ namespace net {
 
 namespace {
 
-// The calls go to the system directly: Asio's synchronous operations poll the descriptor's state
-// around each of them.
 std::error_code last_error() noexcept {
   if (errno == EAGAIN || errno == EWOULDBLOCK) return asio::error::would_block;
   return {errno, asio::error::get_system_category()};
@@ -21,16 +23,48 @@ std::error_code last_error() noexcept {
 
 }  // namespace
 
-TcpTransport::TcpTransport(asio::ip::tcp::socket socket, Wheel& wheel) : WaitingTransport(wheel), socket_(std::move(socket)) {
-  std::error_code ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+std::shared_ptr<TcpTransport> TcpTransport::adopt(int socket, const Loop& loop) {
+  auto transport = std::make_shared<TcpTransport>(socket, loop);
+  // Out of memory for the set: closed, so that the first read says so.
+  if (loop.poller.add(socket, *transport)) transport->close();
+  return transport;
+}
+
+std::shared_ptr<TcpTransport> TcpTransport::connect(const asio::ip::tcp::endpoint& address, const Loop& loop, std::error_code& ec) {
+  const int socket = ::socket(address.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (socket < 0) return ec = last_error(), nullptr;
+  auto transport = std::make_shared<TcpTransport>(socket, loop);
+  if (::connect(socket, address.data(), static_cast<socklen_t>(address.size())) != 0 && errno != EINPROGRESS) return ec = last_error(), nullptr;
+  ec = loop.poller.add(socket, *transport);
+  transport->may_write_ = false;
+  return ec ? nullptr : transport;
+}
+
+std::error_code TcpTransport::connected() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return last_error();
+  return {error, asio::error::get_system_category()};
+}
+
+TcpTransport::TcpTransport(int socket, const Loop& loop) : WaitingTransport(loop.wheel), io_(loop.io), poller_(loop.poller), socket_(socket) {
+  const int on = 1;
+  ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+TcpTransport::~TcpTransport() {
+  if (socket_ < 0) return;
+  poller_.remove(socket_, *this);
+  ::close(socket_);
 }
 
 std::size_t TcpTransport::read(asio::mutable_buffer into, std::error_code& ec) {
   ssize_t n;
-  do n = ::recv(socket_.native_handle(), into.data(), into.size(), 0);
+  do n = ::recv(socket_, into.data(), into.size(), 0);
   while (n < 0 && errno == EINTR);
+  // Less than asked for: the next bytes, or the end, come with an event of their own. An end that
+  // came with these bytes does not, which is why it is remembered.
+  if (n < static_cast<ssize_t>(into.size())) may_read_ = has_ended_;
   if (n > 0) return ec.clear(), static_cast<std::size_t>(n);
   ec = n == 0 ? std::error_code(asio::error::eof) : last_error();
   return 0;
@@ -44,37 +78,61 @@ std::size_t TcpTransport::write(std::span<const asio::const_buffer> pieces, std:
   message.msg_iov = vectors.data();
   message.msg_iovlen = count;
   ssize_t n;
-  do n = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);
+  do n = ::sendmsg(socket_, &message, MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
   if (n >= 0) return ec.clear(), static_cast<std::size_t>(n);
   ec = last_error();
+  if (ec == asio::error::would_block) may_write_ = false;
   return 0;
 }
 
 bool TcpTransport::is_gone() {
   char byte;
-  const ssize_t n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t n = ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 bool TcpTransport::is_quiet() {
   char byte;
-  return ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+  return ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-void TcpTransport::shutdown_write() {
-  std::error_code ignored;
-  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-}
+void TcpTransport::shutdown_write() { ::shutdown(socket_, SHUT_WR); }
 
 void TcpTransport::close() {
-  std::error_code ignored;
-  socket_.close(ignored);
+  if (socket_ < 0) return;
+  poller_.remove(socket_, *this);
+  ::close(socket_);
+  socket_ = -1;
+  may_read_ = may_write_ = has_ended_ = true;
+  // Whoever waits learns it, but not from inside this call.
+  for (const Side side : {Side::read, Side::write})
+    if (is_armed(side)) arm(side);
 }
 
 void TcpTransport::arm(Side side) {
-  socket_.async_wait(side == Side::read ? asio::ip::tcp::socket::wait_read : asio::ip::tcp::socket::wait_write,
-                     [self = shared_from_this(), side](std::error_code) { self->notify_ready(side); });
+  bool& is_posted = is_notice_posted_[static_cast<std::size_t>(side)];
+  if (is_posted || !(side == Side::read ? may_read_ : may_write_)) return;
+  // Not from inside the call that begins to wait.
+  is_posted = true;
+  asio::post(io_, [self = shared_from_this(), side] {
+    self->is_notice_posted_[static_cast<std::size_t>(side)] = false;
+    if (self->is_armed(side)) self->notify_ready(side);
+  });
+}
+
+void TcpTransport::on_events(std::uint32_t events) {
+  const std::shared_ptr<TcpTransport> self = shared_from_this();
+  const bool has_broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+  if (has_broken || (events & EPOLLRDHUP)) has_ended_ = true;
+  if (has_ended_ || (events & EPOLLIN)) {
+    may_read_ = true;
+    if (is_armed(Side::read) && !is_notice_posted_[0]) notify_ready(Side::read);
+  }
+  if (has_broken || (events & EPOLLOUT)) {
+    may_write_ = true;
+    if (is_armed(Side::write) && !is_notice_posted_[1]) notify_ready(Side::write);
+  }
 }
 
 }  // namespace net

@@ -2,6 +2,7 @@
 /// TCP as a transport.
 #pragma once
 
+#include "net/poller.hpp"
 #include "net/waiting_transport.hpp"
 
 #include <asio/ip/tcp.hpp>
@@ -10,11 +11,30 @@ namespace gw {
 inline namespace v0 {
 namespace net {
 
-/// A connected TCP socket. Owned by `shared_ptr`, because a pending wait keeps it alive.
-class TcpTransport final : public WaitingTransport, public std::enable_shared_from_this<TcpTransport> {
+/// A connected TCP socket, or one that is being connected. Owned by `shared_ptr`: what it notifies
+/// may drop it.
+///
+/// Whether a side is ready is remembered between events, so that neither a wait nor a read that
+/// could only find nothing costs a system call.
+class TcpTransport final : public WaitingTransport, public std::enable_shared_from_this<TcpTransport>, private Poller::Watcher {
  public:
-  /// Takes over a connected socket and makes it non-blocking and without Nagle's delay.
-  TcpTransport(asio::ip::tcp::socket socket, Wheel& wheel);
+  /// Where the transport lives.
+  struct Loop {
+    asio::io_context& io;
+    Poller& poller;
+    Wheel& wheel;
+  };
+
+  /// Takes over a connected, non-blocking socket.
+  static std::shared_ptr<TcpTransport> adopt(int socket, const Loop& loop);
+  /// Begins to connect to `address`: wait for `Side::write`, then ask `connected`. Null and `ec` if
+  /// it failed already.
+  static std::shared_ptr<TcpTransport> connect(const asio::ip::tcp::endpoint& address, const Loop& loop, std::error_code& ec);
+  /// The outcome of `connect`.
+  std::error_code connected();
+
+  TcpTransport(int socket, const Loop& loop);
+  ~TcpTransport() override;
 
   std::size_t read(asio::mutable_buffer into, std::error_code& ec) override;
   std::size_t write(std::span<const asio::const_buffer> pieces, std::error_code& ec) override;
@@ -25,8 +45,15 @@ class TcpTransport final : public WaitingTransport, public std::enable_shared_fr
 
  private:
   void arm(Side side) override;
+  void on_events(std::uint32_t events) override;
 
-  asio::ip::tcp::socket socket_;
+  asio::io_context& io_;
+  Poller& poller_;
+  int socket_;
+  std::array<bool, 2> is_notice_posted_{};  // a side was found ready when it was armed
+  bool may_read_ = false;    // a read may find something
+  bool may_write_ = true;    // a write may find room
+  bool has_ended_ = false;   // the peer has finished or the connection broke: every read finds that
 };
 
 }  // namespace net

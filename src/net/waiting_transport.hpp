@@ -65,6 +65,7 @@ class WaitingTransport : public Transport {
     waiter(side).is_armed = false;
     finish(waiter(side), Wake::ready);
   }
+  bool is_armed(Side side) noexcept { return waiter(side).is_armed; }
 
  private:
   using Resume = asio::async_result<asio::use_awaitable_t<>, void(Wake)>::handler_type;

@@ -16,7 +16,8 @@ inline namespace v0 {
 namespace net {
 
 /// A hashed timing wheel: arming, moving and dropping a deadline cost a few stores, so that every
-/// wait can have one. Deadlines fire up to one tick late, never early. One thread.
+/// wait can have one. Deadlines never fire early, and less than two ticks late: one because the time of
+/// arming is only known to be within the present tick, one because ticks are whole. One thread.
 class Wheel {
  public:
   using Clock = std::chrono::steady_clock;

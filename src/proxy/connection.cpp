@@ -85,8 +85,10 @@ void Connection::abort() {
     worker_.remove(*this);
     return;
   }
+  // What waits resumes inside `abandon`, and may destroy this connection there.
+  const std::shared_ptr<Transport> transport = transport_;
   session_->exchange.abandon(Failure(Error::stopped));
-  transport_->close();
+  transport->close();
 }
 
 Task<> Connection::serve() {
@@ -95,6 +97,10 @@ Task<> Connection::serve() {
     // 1. Read and parse the head.
     s.codec->reset();
     Step step = advance_head();
+    if (step == Step::blocked && s.buffer.empty()) {
+      keep_alive_ = true;  // woken for nothing: still idle
+      co_return;
+    }
     if (step == Step::blocked) step = co_await read_head();
     if (step == Step::refused) co_await refuse();
     if (step != Step::complete) break;
@@ -139,10 +145,8 @@ Task<Connection::Step> Connection::read_head() {
   Session& s = *session_;
   const auto give_up = std::chrono::steady_clock::now() + s.timeouts.client_header;
   for (;;) {
-    // Woken without a byte: the client had nothing to say after all.
     const auto left = std::chrono::duration_cast<Duration>(give_up - std::chrono::steady_clock::now());
     if (co_await transport_->until(Side::read, std::max(left, Duration(0))) == Wake::timed_out) {
-      if (s.buffer.empty()) co_return Step::closed;
       s.failure = Failure(Error::client_timeout, gw::Origin::client);
       co_return Step::refused;
     }

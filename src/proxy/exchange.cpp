@@ -124,11 +124,11 @@ void Exchange::find_route() {
 }
 
 void Exchange::abandon(Failure failure) {
-  // Abandoning resumes what waits, which may change the list.
+  // Abandoning resumes what waits, which may change the list, or end this exchange: afterwards nothing of it is used.
   const std::vector<Call*> waiting = waiting_;
-  for (Call* call : waiting) call->abandon(failure);
   // A stage may have replaced the response, and so ended the call.
   if (forwarded_ && context.res.body.comes_from(*forwarded_)) forwarded_->abandon(failure);
+  for (Call* call : waiting) call->abandon(failure);
 }
 
 Call* Exchange::tunnel() {

@@ -1,9 +1,5 @@
 #include "proxy/lease.hpp"
 
-#include "net/tcp.hpp"
-
-#include <asio/redirect_error.hpp>
-
 namespace gw {
 inline namespace v0 {
 namespace proxy {
@@ -41,27 +37,6 @@ class LookupWait {
   net::Wheel::Deadline deadline_;
   std::shared_ptr<LookupWait*> self_ = std::make_shared<LookupWait*>(this);
 };
-
-// Connects a socket, but not longer than `limit`.
-Task<std::error_code> connect_socket(Worker& worker, asio::ip::tcp::socket& socket, asio::ip::tcp::endpoint to, Duration limit) {
-  struct Timeout {
-    explicit Timeout(asio::ip::tcp::socket& s) : socket(s), deadline(&Timeout::expired, this) {}
-    static void expired(void* self) {
-      auto& t = *static_cast<Timeout*>(self);
-      t.is_over = true;
-      std::error_code ignored;
-      t.socket.close(ignored);
-    }
-    asio::ip::tcp::socket& socket;
-    bool is_over = false;
-    net::Wheel::Deadline deadline;
-  } timeout(socket);
-  worker.wheel.arm(timeout.deadline, limit);
-  std::error_code ec;
-  co_await socket.async_connect(to, asio::redirect_error(asio::use_awaitable, ec));
-  if (timeout.is_over) ec = make_error_code(Error::connect_timeout);
-  co_return ec;
-}
 
 }  // namespace
 
@@ -112,13 +87,15 @@ Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoin
     // A dead address must leave time for the others.
     const Duration share = left() / static_cast<int>(addresses.size() - i);
     if (share.count() <= 0) break;
-    asio::ip::tcp::socket socket(worker.io);
     const asio::ip::tcp::endpoint to(addresses[i], endpoint->address.port);
-    ec = co_await connect_socket(worker, socket, to, share);
+    ec.clear();
+    const std::shared_ptr<net::TcpTransport> transport = net::TcpTransport::connect(to, worker.loop(), ec);
+    if (!transport) continue;
+    const Wake wake = co_await transport->until(Side::write, share);
+    ec = wake == Wake::timed_out ? make_error_code(Error::connect_timeout) : transport->connected();
     if (ec) continue;
     opening.is_done = true;
-    auto transport = std::make_shared<net::TcpTransport>(std::move(socket), worker.wheel);
-    auto connection = std::make_shared<UpstreamConnection>(worker, endpoint, std::move(transport));
+    auto connection = std::make_shared<UpstreamConnection>(worker, endpoint, transport);
     co_return Lease(worker, std::move(connection), false);
   }
   co_return failed(ec == Error::connect_timeout || !ec ? Error::connect_timeout : Error::connect_failed);

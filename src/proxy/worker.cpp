@@ -47,7 +47,7 @@ Worker::Worker(Shared& shared_state, std::uint64_t seed)
   asio::make_service<BlockingService>(io, shared);
 }
 
-Worker::~Worker() = default;
+Worker::~Worker() { shared.resolver.forget(io); }
 
 void Worker::run_clock() {
   clock_.expires_after(net::Wheel::tick);
@@ -85,6 +85,12 @@ void Worker::abort() {
   std::vector<Connection*> all;
   for (const auto& entry : connections_) all.push_back(entry.second.get());
   for (Connection* c : all) c->abort();
+}
+
+void Worker::finish() {
+  pool.clear_idle([](const auto&) {});
+  clock_.cancel();
+  poller.close();
 }
 
 std::unique_ptr<Session> Worker::take_session() {

@@ -7,7 +7,9 @@
 #include <gw/transport.hpp>
 
 #include "net/event.hpp"
+#include "net/poller.hpp"
 #include "net/resolver.hpp"
+#include "net/tcp.hpp"
 #include "net/wheel.hpp"
 #include "proxy/buffer.hpp"
 #include "proxy/upstream_state.hpp"
@@ -65,6 +67,8 @@ class Worker {
   asio::io_context io{1};
   Shared& shared;
   net::Wheel wheel;
+  net::Poller poller{io};
+  net::TcpTransport::Loop loop() noexcept { return {io, poller, wheel}; }
   Random random;
   const std::uint64_t id_seed;    ///< begins the ids of this worker's requests
   std::uint64_t requests = 0;     ///< requests begun so far
@@ -94,8 +98,8 @@ class Worker {
   void abort();
   std::unique_ptr<Session> take_session();
   void give_session(std::unique_ptr<Session> session);
-  /// Stops the clock for good, so that `io` runs out of work.
-  void stop_clock() { clock_.cancel(); }
+  /// Ends what runs for ever, so that `io` runs out of work. There are no connections any more.
+  void finish();
 
   /// "Sun, 06 Nov 1994 08:49:37 GMT" of the present second (RFC 9110 5.6.7).
   std::string_view date();

@@ -32,8 +32,8 @@ std::string latin1(std::string_view utf8) {
 
 std::vector<Probe> read_probes() {
   std::ifstream stream(GW_TEST_DATA "/http11_probe_sample.json");
-  rapidjson::IStreamWrapper wrapper(stream);
-  rapidjson::Document document;
+  RAPIDJSON_NAMESPACE::IStreamWrapper wrapper(stream);
+  RAPIDJSON_NAMESPACE::Document document;
   document.ParseStream(wrapper);
   REQUIRE(!document.HasParseError());
   std::vector<Probe> probes;

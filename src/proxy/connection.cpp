@@ -24,6 +24,9 @@ constexpr std::uint64_t discarded_at_most = 256 * 1024;
 // After the last response the client gets this long to read it, before unread bytes of its own turn
 // the close into a reset that would destroy it (RFC 9112 9.6).
 constexpr auto lingering = std::chrono::milliseconds(1000);
+// A client that goes on at once finds its coroutine still there: starting one costs more than keeping
+// it for so long.
+constexpr Duration brief_rest = std::chrono::seconds(1);
 constexpr Duration watch_forever = std::chrono::hours(24);
 
 }  // namespace
@@ -45,7 +48,8 @@ void Connection::start(Worker& worker, std::shared_ptr<Transport> transport, Ori
 
 void Connection::idle() {
   const Timeouts& t = (*worker_.snapshot)->timeouts;
-  transport_->watch(Side::read, is_first_ ? std::min(t.client_header, t.client_idle) : t.client_idle, &Connection::awake, this);
+  const Duration limit = is_first_ ? std::min(t.client_header, t.client_idle) : t.client_idle - std::exchange(idle_spent_, Duration(0));
+  transport_->watch(Side::read, std::max(limit, Duration(0)), &Connection::awake, this);
 }
 
 void Connection::awake(void* self, Wake why) {
@@ -73,7 +77,11 @@ void Connection::begin_serving() {
 }
 
 void Connection::drain() {
-  if (is_serving_) return;  // `serve` looks at the worker before it waits for another request
+  if (is_serving_) {
+    // Others look at the worker before they wait for another request.
+    if (is_resting_) transport_->interrupt(Side::read);
+    return;
+  }
   transport_->unwatch(Side::read);
   // A request that has arrived already is still answered.
   if (transport_->is_quiet() || transport_->is_gone()) worker_.remove(*this);
@@ -112,9 +120,22 @@ Task<> Connection::serve() {
     // 3. Next request: of what is read already, or idle until it comes.
     s.buffer.unpin();
     is_first_ = false;
-    if (s.buffer.empty()) co_return;
+    if (s.buffer.empty() && !co_await rest()) co_return;
   }
   keep_alive_ = false;
+}
+
+// Waits a moment for the next request, without a buffer. False: the connection is idle.
+Task<bool> Connection::rest() {
+  Session& s = *session_;
+  s.end();
+  idle_spent_ = std::min(brief_rest, s.timeouts.client_idle);
+  is_resting_ = true;
+  const bool is_awake = !worker_.is_draining && co_await transport_->until(Side::read, idle_spent_) == Wake::ready;
+  is_resting_ = false;
+  if (!is_awake) co_return false;
+  s.begin(*transport_);
+  co_return true;
 }
 
 Connection::Step Connection::advance_head() {

@@ -13,9 +13,10 @@ namespace gw {
 inline namespace v0 {
 namespace proxy {
 
-/// One client connection. While it is idle it is this small object with one pending callback; the
-/// coroutine `serve`, a session and its buffer exist from the first byte of a request until there is
-/// nothing more to read. Owned by its worker, which it leaves by itself.
+/// One client connection. While it is idle it is this small object with one pending callback. The
+/// coroutine `serve` and a session exist from the first byte of a request until nothing has come for a
+/// second, the session's buffer only while there is something in it. Owned by its worker, which it
+/// leaves by itself.
 class Connection {
  public:
   /// Where a connection comes from.
@@ -45,6 +46,7 @@ class Connection {
   void idle();
 
   Task<> serve();
+  Task<bool> rest();
   Task<Step> read_head();
   Step advance_head();
   Task<> refuse();
@@ -64,6 +66,8 @@ class Connection {
   Origin origin_;
   std::unique_ptr<Session> session_;
   bool is_serving_ = false;
+  bool is_resting_ = false;           // serving, but between two requests
+  Duration idle_spent_{0};            // of timeouts.client_idle, in `rest`
   bool is_first_ = true;
 
   // State of the response being written.

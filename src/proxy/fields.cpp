@@ -38,28 +38,31 @@ constexpr std::array<KnownField, 19> known_fields{{
     {"keep-alive", Kind::hop_by_hop},
     {"connection", Kind::connection},
     {"content-length", Kind::content_length},
+    {"http2-settings", Kind::hop_by_hop},
     {"x-forwarded-for", Kind::forwarded},
     {"x-forwarded-host", Kind::forwarded},
     {"x-forwarded-port", Kind::forwarded},
-    {"http2-settings", Kind::hop_by_hop},
     {"proxy-connection", Kind::hop_by_hop},
     {"x-forwarded-proto", Kind::forwarded},
     {"transfer-encoding", Kind::hop_by_hop},
     {"x-forwarded-prefix", Kind::forwarded},
 }};
 
-// The length decides about most names; the first letter about nearly all others.
-constexpr auto lengths = [] {
-  std::array<bool, 32> table{};
-  for (const KnownField& f : known_fields) table[f.name.size()] = true;
+// The fields are sorted by length: where those of each length begin.
+constexpr auto first_of_length = [] {
+  std::array<std::uint8_t, 20> table{};
+  for (std::size_t length = 0; length < table.size(); ++length)
+    while (table[length] < known_fields.size() && known_fields[table[length]].name.size() < length) ++table[length];
   return table;
 }();
+static_assert(known_fields.back().name.size() + 2 == first_of_length.size());
+static_assert(std::is_sorted(known_fields.begin(), known_fields.end(), [](auto& a, auto& b) { return a.name.size() < b.name.size(); }));
 
 Kind kind_of(std::string_view name) noexcept {
-  if (name.size() >= lengths.size() || !lengths[name.size()]) return Kind::end_to_end;
+  if (name.size() + 1 >= first_of_length.size()) return Kind::end_to_end;
   const char first = static_cast<char>(name[0] | 0x20);
-  for (const KnownField& f : known_fields)
-    if (f.name.size() == name.size() && f.name[0] == first && iequals(f.name, name)) return f.kind;
+  for (std::size_t i = first_of_length[name.size()]; i < first_of_length[name.size() + 1]; ++i)
+    if (known_fields[i].name[0] == first && iequals(known_fields[i].name, name)) return known_fields[i].kind;
   return Kind::end_to_end;
 }
 

@@ -90,15 +90,7 @@ WorkerThread::~WorkerThread() {
   end_finish(Duration(0));
 }
 
-void WorkerThread::call(const std::function<void()>& f) {
-  if (std::this_thread::get_id() == thread_.get_id()) return f();
-  std::promise<void> done;
-  asio::post(worker_->io, [&] {
-    f();
-    done.set_value();
-  });
-  done.get_future().wait();
-}
+void WorkerThread::post(std::function<void()> f) { asio::post(worker_->io, std::move(f)); }
 
 void WorkerThread::begin_finish(Duration limit) {
   asio::post(worker_->io, [this, limit] {
@@ -210,19 +202,41 @@ std::vector<Gateway::State::Listening> Gateway::State::open_listeners(const Conf
   }
   if (!problems.empty()) return {};
   for (Listening& l : opened)
-    for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->call([&] { l.sockets[i]->accept(); });
+    for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->post([socket = l.sockets[i]] { socket->accept(); });
   return opened;
 }
 
 void Gateway::State::close(Listening& l) {
-  for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->call([&] { l.sockets[i]->close(); });
+  for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->post([socket = l.sockets[i]] { socket->close(); });
 }
 
 void Gateway::State::publish(std::shared_ptr<const proxy::Snapshot> snapshot) {
-  for (const auto& w : workers_) w->call([&] { w->worker().publish(snapshot); });
+  for (const auto& w : workers_) w->post([&worker = w->worker(), snapshot] { worker.publish(snapshot); });
+}
+
+bool Gateway::State::is_on_worker() {
+  const std::lock_guard guard(workers_change_);
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& w) { return w->is_this_thread(); });
+}
+
+// Waits until the workers have done what was posted to them. Not while `change_` is held: a worker
+// may be waiting for that. A worker itself does not wait; it sees the change with its next request.
+void Gateway::State::wait_for_workers() {
+  std::vector<std::future<void>> waits;
+  {
+    const std::lock_guard guard(workers_change_);
+    for (const auto& w : workers_) {
+      if (w->is_this_thread()) return;
+      auto done = std::make_shared<std::promise<void>>();
+      waits.push_back(done->get_future());
+      w->post([done] { done->set_value(); });
+    }
+  }
+  for (std::future<void>& wait : waits) wait.wait();
 }
 
 void Gateway::State::stop() {
+  GW_ASSERT(!is_on_worker());  // it would wait for itself
   const std::lock_guard lock(change_);
   if (!is_running_) return;
   for (Listening& l : listening_) close(l);
@@ -245,8 +259,11 @@ void Gateway::State::abort() {
 }
 
 void Gateway::State::apply(Config next) {
-  const std::lock_guard lock(change_);
-  apply_locked(std::move(next));
+  {
+    const std::lock_guard lock(change_);
+    apply_locked(std::move(next));
+  }
+  wait_for_workers();
 }
 
 void Gateway::State::apply_locked(Config next) {
@@ -284,7 +301,14 @@ void Gateway::State::apply_locked(Config next) {
 }
 
 void Gateway::State::reload() {
-  const std::lock_guard lock(change_);
+  {
+    const std::lock_guard lock(change_);
+    reload_locked();
+  }
+  wait_for_workers();
+}
+
+void Gateway::State::reload_locked() {
   if (snapshot_) {
     for (const Stage& s : snapshot_->unrouted.stages()) s.reopen();
     for (const auto& route : snapshot_->routes)
@@ -324,6 +348,7 @@ void Gateway::State::reload_and_log() {
 }
 
 Response Gateway::State::dispatch(Request request) {
+  GW_ASSERT(!is_on_worker());  // it would wait for itself
   const std::lock_guard one_at_a_time(dispatching_);
   std::shared_ptr<const proxy::Snapshot> snapshot;
   {
@@ -333,7 +358,7 @@ Response Gateway::State::dispatch(Request request) {
   if (!private_worker_) private_worker_ = std::make_unique<WorkerThread>(shared);
   Response response;
   std::promise<void> done;
-  private_worker_->call([&] {
+  private_worker_->post([&] {
     proxy::Worker& worker = private_worker_->worker();
     worker.publish(std::move(snapshot));
     asio::co_spawn(worker.io, dispatch_on(worker, request, response), [&](std::exception_ptr) { done.set_value(); });
@@ -344,7 +369,7 @@ Response Gateway::State::dispatch(Request request) {
 
 void Gateway::State::post(unsigned worker, std::function<void()> f) {
   const std::lock_guard guard(workers_change_);
-  if (worker < workers_.size()) asio::post(workers_[worker]->worker().io, std::move(f));
+  if (worker < workers_.size()) workers_[worker]->post(std::move(f));
 }
 
 asio::ip::tcp::endpoint Gateway::State::first_address() const {

@@ -32,8 +32,9 @@ class WorkerThread {
   ~WorkerThread();
 
   proxy::Worker& worker() noexcept { return *worker_; }
-  /// Runs `f` on the worker and waits for it, unless this is that thread.
-  void call(const std::function<void()>& f);
+  /// Runs `f` on the worker, after what was posted before. Does not wait.
+  void post(std::function<void()> f);
+  bool is_this_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
   /// Starts to drain the worker: connections end with their present request, or after `limit`.
   void begin_finish(Duration limit);
   /// Waits until that is through, and ends the thread.
@@ -84,8 +85,11 @@ struct Gateway::State {
   std::shared_ptr<const proxy::Snapshot> compile_or_throw(const Config& c);
   std::vector<Listening> open_listeners(const Config& next, Problems& problems);
   void apply_locked(Config next);
+  void reload_locked();
   void end_workers(Duration limit);
   void publish(std::shared_ptr<const proxy::Snapshot> snapshot);
+  bool is_on_worker();
+  void wait_for_workers();
   void close(Listening& listening);
 
   // Changing: one at a time.

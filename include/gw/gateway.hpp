@@ -88,7 +88,8 @@ class GW_EXPORT Server {
 /// An API gateway: a configuration, and while it runs the workers that serve it.
 ///
 /// Building (routes, stages, upstreams, listeners) is for one thread, before start. Afterwards
-/// `apply`, `reload`, `stop` and `dispatch` may be called from any thread. Several gateways in one
+/// `apply`, `reload` and `post` may be called from any thread; `stop` and `dispatch` from any but the
+/// gateway's own workers, that is, not from stages and handlers (asserted). Several gateways in one
 /// process do not know of each other.
 ///
 ///     gw::Gateway app;
@@ -161,7 +162,8 @@ class GW_EXPORT Gateway {
   void check();
   /// Replaces the whole configuration: checks it, compiles it, and publishes it for requests that
   /// begin from now on; running ones keep the old one. Throws `ConfigError` with every problem, and
-  /// then nothing has changed. Listeners are opened and closed by address.
+  /// then nothing has changed. Listeners are opened and closed by address. When it returns, all
+  /// workers have switched; called from a stage or handler it does not wait for that.
   void apply(Config config);
   /// Lets log files be reopened, reads the file of `from_file` again, adds what code configured, and
   /// applies it. Throws like `apply`.

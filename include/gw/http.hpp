@@ -9,10 +9,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -143,15 +145,43 @@ constexpr std::string_view reason_phrase(int status) noexcept {
   }
 }
 
+namespace detail {
+
+/// Whether eight bytes are equal but for the case of letters.
+constexpr bool iequals_eight(std::uint64_t a, std::uint64_t b) noexcept {
+  constexpr std::uint64_t each = 0x0101010101010101;
+  const std::uint64_t difference = a ^ b;
+  if ((difference & ~(each * 0x20)) != 0) return false;
+  // Bytes that differ do so by 0x20 alone: fine if they are letters. Lower case, then the high bit of
+  // each byte tells: not above 'z', not below 'a', ASCII.
+  const std::uint64_t lower = a | (each * 0x20);
+  const std::uint64_t at_most_z = (each * (0x80 + 'z')) - (lower & (each * 0x7f));
+  const std::uint64_t at_least_a = ((lower & (each * 0x7f)) | (each * 0x80)) - each * 'a';
+  const std::uint64_t letter = at_most_z & at_least_a & ~lower & (each * 0x80);
+  return ((difference << 2) & ~letter & (each * 0x80)) == 0;
+}
+
+constexpr bool iequals_one(unsigned char a, unsigned char b) noexcept {
+  const unsigned char lower = a | 0x20;
+  return a == b || (lower == (b | 0x20) && lower >= 'a' && lower <= 'z');
+}
+
+}  // namespace detail
+
 /// ASCII comparison without case, as field names need it (RFC 9110 5.1).
 constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const auto x = static_cast<unsigned char>(a[i]), y = static_cast<unsigned char>(b[i]);
-    if (x == y) continue;
-    const unsigned char lower = x | 0x20;
-    if (lower != (y | 0x20) || lower < 'a' || lower > 'z') return false;
+  std::size_t i = 0;
+  if (!std::is_constant_evaluated()) {
+    for (; i + 8 <= a.size(); i += 8) {
+      std::uint64_t x, y;
+      std::memcpy(&x, a.data() + i, 8);
+      std::memcpy(&y, b.data() + i, 8);
+      if (!detail::iequals_eight(x, y)) return false;
+    }
   }
+  for (; i < a.size(); ++i)
+    if (!detail::iequals_one(static_cast<unsigned char>(a[i]), static_cast<unsigned char>(b[i]))) return false;
   return true;
 }
 

@@ -71,7 +71,7 @@ class Nominated {
  public:
   explicit Nominated(const Headers& headers) {
     for (const auto& [name, value] : headers) {
-      if (kind_of(name) != Kind::connection) continue;
+      if (name.size() != 10 || kind_of(name) != Kind::connection) continue;
       if (iequals(value, "keep-alive") || iequals(value, "close")) continue;
       for_each_element(value, [this](std::string_view element) {
         // Host and the like are not the sender's to take away.

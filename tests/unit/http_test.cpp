@@ -36,6 +36,22 @@ TEST_CASE("http: only methods without further effect are idempotent") {
   CHECK(!gw::is_idempotent(gw::Method::lock));
 }
 
+TEST_CASE("http: names compare without case at every byte and every value") {
+  const auto plain_lower = [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
+  std::size_t wrong = 0;
+  // The first eight bytes are compared at once, the rest one by one.
+  for (const std::size_t at : {0, 3, 7, 8, 10})
+    for (int x = 0; x < 256; ++x)
+      for (int y = 0; y < 256; ++y) {
+        std::string a = "Ab-9zQ~@\x80[m", b = "aB-9Zq~@\x80[M";
+        a[at] = static_cast<char>(x);
+        b[at] = static_cast<char>(y);
+        const bool expected = plain_lower(static_cast<unsigned char>(x)) == plain_lower(static_cast<unsigned char>(y));
+        wrong += gw::iequals(a, b) != expected;
+      }
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("http: names compare without case, and only letters have one") {
   CHECK(gw::iequals("Content-Length", "cONTENT-lENGTH"));
   CHECK(!gw::iequals("a", "ab"));

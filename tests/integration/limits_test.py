@@ -1,0 +1,113 @@
+"""Clients that take too long or are too many."""
+import harness
+
+
+class Timeouts(harness.TestCase):
+    def front(self, **timeouts):
+        self.backend = self.origin()
+        return self.in_front_of(self.backend, timeouts=timeouts)
+
+    def test_a_head_that_does_not_come_to_its_end_gets_408(self):
+        gw = self.front(client_header="300ms")
+        client = self.client(gw)
+        client.send("GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        self.assert_message(client.read(), 408, "the request did not arrive in time")
+        self.assertTrue(client.is_closed())
+
+    def test_a_head_that_trickles_gets_408_all_the_same(self):
+        gw = self.front(client_header="500ms")
+        client = self.client(gw)
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n")
+        # Each byte comes when the one before it is not answered within a moment.
+        client.socket.settimeout(0.05)
+        answered = False
+        for _ in range(400):
+            client.send("a")
+            try:
+                answered = client.reader.fill()
+                break
+            except TimeoutError:
+                pass
+        self.assertTrue(answered)
+        client.socket.settimeout(10)
+        self.assert_message(client.read(), 408)
+
+    def test_the_second_request_of_a_connection_has_a_deadline_too(self):
+        gw = self.front(client_header="300ms")
+        client = self.client(gw)
+        self.assertEqual(client.request().status, 200)
+        client.send("GET / HTT")
+        self.assert_message(client.read(), 408)
+
+    def test_a_client_that_never_asks_is_closed_without_a_word(self):
+        client = self.client(self.front(client_header="300ms"))
+        self.assertTrue(client.is_closed())
+
+    def test_an_idle_connection_is_closed(self):
+        gw = self.front(client_idle="300ms")
+        client = self.client(gw)
+        self.assertEqual(client.request().status, 200)
+        self.assertTrue(client.is_closed())
+
+    def test_a_body_that_stops_gets_408(self):
+        gw = self.front(client_body="300ms")
+        for framing in ("Content-Length: 10\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"):
+            with self.subTest(framing):
+                client = self.client(gw)
+                client.send("POST / HTTP/1.1\r\nHost: x\r\n" + framing)
+                self.assert_message(client.read(), 408, "the request did not arrive in time")
+                self.assertTrue(client.is_closed())
+        # The upstream is not left with half a request either.
+        self.assertTrue(self.backend.wait(lambda: self.backend.opened == 0))
+        self.assertEqual((self.backend.cut, self.backend.requests), (2, []))
+
+    def test_a_client_that_stops_reading_is_cut(self):
+        def stream(_, peer):
+            peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+            for _ in range(1000):
+                peer.send(bytes(1000000))
+
+        backend = self.origin(stream)
+        gw = self.in_front_of(backend, timeouts={"client_write": "300ms"})
+        client = self.client(gw, receive_buffer=4096)
+        client.ask()
+        self.assertTrue(backend.wait(lambda: backend.connections == 1))
+        self.assertTrue(backend.wait(lambda: backend.opened == 0, 20))
+
+
+class Connections(harness.TestCase):
+    def test_clients_beyond_the_limit_get_503_and_the_others_are_served(self):
+        gw = self.in_front_of(self.origin(), limits={"connections": 4})
+        clients = [self.client(gw) for _ in range(4)]
+        for client in clients:
+            self.assertEqual(client.request().status, 200)
+        for _ in range(5):
+            surplus = self.client(gw)
+            response = surplus.read()
+            self.assert_message(response, 503)
+            self.assertEqual(response.get("connection"), "close")
+            self.assertTrue(surplus.is_closed())
+        for client in clients:
+            self.assertEqual(client.request().status, 200)
+        clients[0].close()
+        self.assertTrue(harness.eventually(lambda: self.ask_or_none(gw) == 200))
+
+    def ask_or_none(self, gateway):
+        """The status, or None if the connection was cut first: a surplus client that has written already may see a reset."""
+        try:
+            return self.ask(gateway).status
+        except (OSError, harness.wire.Cut):
+            return None
+
+    def test_a_reload_changes_the_limit(self):
+        gw = self.in_front_of(self.origin(), limits={"connections": 1})
+        first = self.client(gw)
+        self.assertEqual(first.request().status, 200)
+        self.assertEqual(self.client(gw).read().status, 503)
+        gw.reload({**gw.config, "limits": {"connections": 2}})
+        self.assertEqual(self.client(gw).request().status, 200)
+        self.assertEqual(first.request().status, 200)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -9,9 +9,10 @@ if(NOT Asio_FOUND)
   message(FATAL_ERROR "Asio 1.22.1 or newer (standalone) was not found: apt install libasio-dev, or -DAsio_ROOT=DIR")
 endif()
 # Asio 1.22 does not see that clang has coroutines. A request takes up to ten coroutine frames: Asio keeps so many for
-# reuse instead of two. These are PUBLIC: every file of a program must agree on them.
+# reuse instead of two. Whether it sees aligned_alloc depends on what a file includes before it; then one file frees with
+# free() what another got from operator new. These are PUBLIC: every file of a program must agree on them.
 set(gw_asio_definitions
-  ASIO_NO_DEPRECATED ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16 $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_CO_AWAIT=1> $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_STD_COROUTINE=1>)
+  ASIO_NO_DEPRECATED ASIO_HAS_STD_ALIGNED_ALLOC=1 ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16 $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_CO_AWAIT=1> $<$<CXX_COMPILER_ID:Clang>:ASIO_HAS_STD_COROUTINE=1>)
 
 # RapidJSON: headers only. Not every package of it defines a target.
 find_path(RapidJSON_HEADER_DIR rapidjson/document.h HINTS ${RapidJSON_ROOT} PATH_SUFFIXES include)

@@ -1,5 +1,6 @@
 #include "dispatch.hpp"
 
+#include "exception_text.hpp"
 #include "proxy/exchange.hpp"
 
 namespace gw {
@@ -25,8 +26,15 @@ Task<> dispatch_on(proxy::Worker& worker, Request& request, Response& response) 
   exchange.begin(proxy::Peer{});
   if (!exchange.run_now(false)) co_await exchange.run();
   detail::ContextAccess::set_head_sent(c);
+  // A response to HEAD, and one with 204 or 304, ends with its head (RFC 9112 6.3).
+  if (c.req.method == Method::head || c.res.status == 204 || c.res.status == 304) c.res.body = Body();
 
-  Result<std::string> content = co_await c.res.body.text(largest_content);
+  Result<std::string> content = Failure(Error::handler_failed);
+  try {
+    content = co_await c.res.body.text(largest_content);
+  } catch (...) {
+    c.log(LogLevel::error, "the body of the response threw: " + detail::text_of(std::current_exception()));
+  }
   if (content) {
     response.status = c.res.status;
     response.headers = c.res.headers;

@@ -49,8 +49,8 @@ void sort_by_place(Problems& problems) {
 // Over the limit: say so quickly, without a session.
 void shed(int socket) {
   static constexpr std::string_view response =
-      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 54\r\nConnection: close\r\n\r\n"
-      "{\"message\":\"the gateway has no room for more clients\"}";
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 56\r\nConnection: close\r\n\r\n"
+      "{\"message\":\"the gateway is overloaded; try again later\"}";
   ::send(socket, response.data(), response.size(), MSG_NOSIGNAL);
   ::shutdown(socket, SHUT_WR);
   ::close(socket);
@@ -63,6 +63,10 @@ void admit(proxy::Worker& worker, int socket, const asio::ip::tcp::endpoint& cli
   }
   proxy::Connection::Origin origin{client.address().to_string(), local_port};
   proxy::Connection::start(worker, net::TcpTransport::adopt(socket, worker.loop()), std::move(origin));
+}
+
+Problem no_listener() {
+  return {Place{"", 0, 0, "listen"}, "there is nothing to listen on: add `listen`, or give run() or start() an address"};
 }
 
 Task<> drain(proxy::Worker& worker, Duration limit) {
@@ -140,7 +144,11 @@ std::shared_ptr<const proxy::Snapshot> Gateway::State::compile_or_throw(const Co
 
 void Gateway::State::check() {
   const std::lock_guard lock(change_);
-  compile_or_throw(config);
+  Problems problems;
+  if (config.listen.empty()) problems.push_back(no_listener());
+  if (compile(config, definitions, shared.endpoints, problems)) return;
+  sort_by_place(problems);
+  throw ConfigError(std::move(problems));
 }
 
 bool Gateway::State::is_running() const {
@@ -151,7 +159,7 @@ bool Gateway::State::is_running() const {
 void Gateway::State::start() {
   const std::lock_guard lock(change_);
   if (is_running_) throw ConfigError("the gateway runs already");
-  if (config.listen.empty()) throw ConfigError("there is nothing to listen on: add `listen`, or give run() or start() an address");
+  if (config.listen.empty()) throw ConfigError({no_listener()});
   snapshot_ = compile_or_throw(config);
 
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
@@ -278,7 +286,7 @@ void Gateway::State::apply_locked(Config next) {
     if (place.path.empty()) place.path = "workers";
     problems.push_back({place, "the number of workers cannot change while the gateway runs; it is " + std::to_string(config.workers)});
   }
-  if (next.listen.empty()) problems.push_back({Place{}, "there is nothing to listen on"});
+  if (next.listen.empty()) problems.push_back(no_listener());
   auto compiled = compile(next, definitions, shared.endpoints, problems);
   std::vector<Listening> opened;
   if (compiled) opened = open_listeners(next, problems);

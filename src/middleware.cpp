@@ -1,5 +1,7 @@
 #include <gw/middleware.hpp>
 
+#include "exception_text.hpp"
+
 #include <asio/cancellation_type.hpp>
 #include <asio/this_coro.hpp>
 
@@ -23,20 +25,10 @@ std::exception_ptr thrown_by(F&& f) noexcept {
   }
 }
 
-std::string text_of(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& e) {
-    return e.what();
-  } catch (...) {
-    return "something that is no std::exception";
-  }
-}
-
 std::string who(const Stage* stage) { return stage ? "stage \"" + stage->name() + '"' : "the handler"; }
 
 void log_thrown(const Context& c, const Stage* stage, const std::exception_ptr& error) {
-  c.log(LogLevel::error, who(stage) + " threw: " + text_of(error));
+  c.log(LogLevel::error, who(stage) + " threw: " + detail::text_of(error));
 }
 
 /// Answers 500 where user code threw.

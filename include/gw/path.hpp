@@ -4,12 +4,11 @@
 /// docs/routing.md.
 #pragma once
 
-#include <gw/error.hpp>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -76,20 +75,20 @@ inline void end_segment(std::string& out, std::size_t segment, bool is_last, boo
 }
 
 /// The slow half of `normalize_path`: builds the path in `scratch`. `raw` starts with "/".
-inline Result<std::string_view> rewrite_path(std::string_view raw, std::string& scratch, bool keep_slashes) {
+inline std::optional<std::string_view> rewrite_path(std::string_view raw, std::string& scratch, bool keep_slashes) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   scratch.assign(1, '/');
   std::size_t segment = 1;
   for (std::size_t i = 1; i < raw.size(); ++i) {
     const char c = raw[i];
     const PathByte kind = path_bytes[static_cast<unsigned char>(c)];
-    if (kind == PathByte::bad) return Failure(Error::bad_path, Origin::client);
+    if (kind == PathByte::bad) return std::nullopt;
     if (kind == PathByte::slash) {
       end_segment(scratch, segment, false, keep_slashes);
       segment = scratch.size();
     } else if (kind == PathByte::escape) {
       const int byte = escaped_byte(raw, i);
-      if (byte < 0 || is_forbidden_in_path(byte)) return Failure(Error::bad_path, Origin::client);
+      if (byte < 0 || is_forbidden_in_path(byte)) return std::nullopt;
       i += 2;
       if (is_unreserved(byte)) scratch += static_cast<char>(byte);
       else (scratch += '%').append({digits[static_cast<std::size_t>(byte / 16)], digits[static_cast<std::size_t>(byte % 16)]});
@@ -123,14 +122,14 @@ constexpr bool equals_decoded(std::string_view raw, std::string_view text) noexc
 /// normal already, without touching `scratch`; else a view of `scratch`, which must not be what
 /// `raw` refers to. Safe from every thread.
 ///
-/// Fails with `Error::bad_path` if `raw` is empty or relative, has a byte outside visible ASCII, a
+/// Nothing (a client gets 400, `Error::bad_path`) if `raw` is empty or relative, has a byte outside visible ASCII, a
 /// "\", "?" or "#", a broken escape, or an escaped control or "\".
 ///
 ///     std::string scratch;
 ///     auto path = gw::normalize_path("/a/%7euser/../b", scratch);   // "/a/b"
-inline Result<std::string_view> normalize_path(std::string_view raw, std::string& scratch, bool keep_slashes = false) {
+inline std::optional<std::string_view> normalize_path(std::string_view raw, std::string& scratch, bool keep_slashes = false) {
   using detail::PathByte;
-  if (raw.empty() || raw.front() != '/') return Failure(Error::bad_path, Origin::client);
+  if (raw.empty() || raw.front() != '/') return std::nullopt;
   for (std::size_t i = 0; i < raw.size(); ++i) {
     bool is_normal = true;
     switch (detail::path_bytes[static_cast<unsigned char>(raw[i])]) {
@@ -139,11 +138,11 @@ inline Result<std::string_view> normalize_path(std::string_view raw, std::string
       case PathByte::dot: is_normal = raw[i - 1] != '/' || !detail::is_dot_segment(raw, i); break;
       case PathByte::escape: {
         const int byte = detail::escaped_byte(raw, i);
-        if (byte < 0 || detail::is_forbidden_in_path(byte)) return Failure(Error::bad_path, Origin::client);
+        if (byte < 0 || detail::is_forbidden_in_path(byte)) return std::nullopt;
         is_normal = !detail::is_unreserved(byte) && raw[i + 1] < 'a' && raw[i + 2] < 'a';
         break;
       }
-      case PathByte::bad: return Failure(Error::bad_path, Origin::client);
+      case PathByte::bad: return std::nullopt;
     }
     if (!is_normal) return detail::rewrite_path(raw, scratch, keep_slashes);
   }

@@ -1,5 +1,6 @@
 #include "proxy/call.hpp"
 
+#include "exception_text.hpp"
 #include "proxy/fields.hpp"
 
 #include <asio/co_spawn.hpp>
@@ -46,14 +47,21 @@ Task<Result<>> Call::run(std::shared_ptr<const UpstreamState> upstream, HeadWrit
   method_ = method;
   is_upgrade_ = is_upgrade;
   body_ = std::move(body);
-  body_size_ = body_.size();
   if (!codec_ || limits_ != limits) codec_.emplace(limits_ = limits);
-  Result<> result = co_await exchange(writer, response);
-  if (result) {
+  Result<> result;
+  std::exception_ptr thrown;
+  try {
+    body_size_ = body_.size();
+    result = co_await exchange(writer, response);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (result && !thrown) {
     response.body = Body(this, &Call::release);
   } else {
     release(this);
   }
+  if (thrown) std::rethrow_exception(thrown);
   co_return result;
 }
 
@@ -67,6 +75,7 @@ Task<Result<>> Call::exchange(HeadWriter& writer, Response& response) {
     endpoint_->running.fetch_add(1, std::memory_order_relaxed);
   }
   compose_head(writer);
+  if (body_size_ && uploaded_ > *body_size_) co_return Failure(Error::handler_failed);  // a source that lied about its size
 
   for (bool is_second = false;; is_second = true) {
     // 2. Acquire a connection. One that its peer closed a moment ago looks free; where the request
@@ -228,7 +237,10 @@ void Call::begin_upload() {
   ++uploads_->running;
   asio::co_spawn(worker_.io, upload(), [this](std::exception_ptr thrown) {
     is_uploading_ = false;
-    if (thrown) abandon(Failure(Error::handler_failed));
+    if (thrown) {
+      worker_.shared.log(LogLevel::error, "the source of a request body threw: " + detail::text_of(thrown));
+      abandon(Failure(Error::handler_failed));
+    }
     if (has_ended_ && !is_aborted_) finish_lease();
     Uploads& uploads = *uploads_;
     --uploads.running;
@@ -292,7 +304,7 @@ void Call::end_response() {
 }
 
 void Call::finish_lease() {
-  if (!lease_ || is_uploading_) return;
+  if (!lease_ || is_sending()) return;
   // Bytes behind the response belong to nobody; a connection that has some cannot be trusted.
   if (is_upload_complete_ && codec_->keep_alive() && buffer_.empty() && !failure_) lease_.give_back(upstream_->options);
   else lease_.close();
@@ -300,7 +312,7 @@ void Call::finish_lease() {
 
 void Call::release(Body::Source* self) {
   Call& call = *static_cast<Call*>(self);
-  if (call.is_uploading_) {
+  if (call.is_sending()) {
     call.is_aborted_ = true;
     call.lease_.close();
     call.body_.cancel();

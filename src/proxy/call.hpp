@@ -50,7 +50,7 @@ class Call final : public Body::Source {
 
   /// Sends the request and reads the head of the response into `response`, with hop-by-hop fields
   /// removed (RFC 9110 7.6.1) and this call as body; its fields are views that live as long as that
-  /// body. A failure ends the call.
+  /// body. A failure ends the call, and so does an exception of `body`, which is passed on.
   Task<Result<>> run(std::shared_ptr<const UpstreamState> upstream, HeadWriter& writer, Method method, Body body, bool is_upgrade,
                      const Limits& limits, Response& response);
 
@@ -76,6 +76,8 @@ class Call final : public Body::Source {
   Task<> upload();
   // What was uploaded is gone: only content that went out with the head can be sent again.
   bool may_repeat() const noexcept { return is_idempotent(method_) && !is_upload_begun_; }
+  // Whether the upload still uses the connection.
+  bool is_sending() const noexcept { return is_uploading_ && !is_upload_complete_; }
   void compose_head(const HeadWriter& writer);
   void accept_head(Response& response);
   void end_response();

@@ -1,5 +1,6 @@
 #include "proxy/connection.hpp"
 
+#include "exception_text.hpp"
 #include "proxy/fields.hpp"
 #include "proxy/gather.hpp"
 #include "proxy/tunnel.hpp"
@@ -218,15 +219,7 @@ Task<bool> Connection::answer() {
   } else if (!c.failure() || c.failure()->code != Error::client_gone) {
     // An interim status without a connection behind it would promise what nobody can do.
     if (c.res.status < 200) c.fail(Failure(Error::handler_failed));
-    compose_response();
-    Gather pieces;
-    pieces.add(s.head);
-    const std::optional<Chunk> first = has_response_ended_ ? std::nullopt : c.res.body.ready();
-    if (!first || add_chunk(pieces, *first)) {
-      const std::error_code ec = pieces.write_now(*transport_);
-      is_sent = !ec && has_response_ended_;
-      if (!is_sent && (!ec || ec == asio::error::would_block)) is_sent = co_await stream_response(pieces);
-    }
+    is_sent = co_await respond();
     if (is_sent) ContextAccess::set_complete(c);
   }
 
@@ -244,12 +237,51 @@ Task<bool> Connection::answer() {
   co_return false;
 }
 
+// Sends the response. False if the client does not have it whole: then the connection must be cut, so
+// that the client can tell (RFC 9112 8).
+Task<bool> Connection::respond() {
+  Session& s = *session_;
+  Context& c = s.exchange.context;
+  for (;;) {
+    // The body may be user code, which may throw.
+    std::exception_ptr thrown;
+    try {
+      Sending sending = begin_response();
+      if (sending == Sending::waiting) sending = co_await stream_response();
+      if (sending == Sending::done) co_return true;
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    if (thrown) {
+      c.log(LogLevel::error, "the body of the response threw: " + detail::text_of(thrown));
+      ContextAccess::set_failure(c, Failure(Error::handler_failed));
+    }
+    // While nothing was sent there can be another response; it is a text, so this happens once.
+    if (c.is_head_sent() || !c.res.body.is_stream()) co_return false;
+    c.fail(Failure(Error::handler_failed));
+  }
+}
+
+// Composes the head, and sends it with what is there of the body.
+Connection::Sending Connection::begin_response() {
+  Session& s = *session_;
+  Context& c = s.exchange.context;
+  compose_response();
+  s.pieces = Gather();
+  s.pieces.add(s.head);
+  const std::optional<Chunk> first = has_response_ended_ ? std::nullopt : c.res.body.ready();
+  if (first && !add_chunk(*first)) return Sending::failed;
+  ContextAccess::set_head_sent(c);
+  const std::error_code ec = s.pieces.write_now(*transport_);
+  if (ec && ec != asio::error::would_block) return Sending::failed;
+  return !ec && has_response_ended_ ? Sending::done : Sending::waiting;
+}
+
 // Decides how the response ends and composes its head.
 void Connection::compose_response() {
   Session& s = *session_;
   Context& c = s.exchange.context;
   Response& r = c.res;
-  ContextAccess::set_head_sent(c);
 
   const bool is_head = c.req.method == Method::head;
   const bool has_body = !is_head && r.status >= 200 && r.status != 204 && r.status != 304;
@@ -276,9 +308,10 @@ void Connection::compose_response() {
 }
 
 // Adds a piece of the body, framed, and notes its end. False if it is not the body that was announced.
-bool Connection::add_chunk(Gather& pieces, Chunk chunk) {
+bool Connection::add_chunk(Chunk chunk) {
   Session& s = *session_;
   Context& c = s.exchange.context;
+  Gather& pieces = s.pieces;
   ContextAccess::add_bytes_sent(c, chunk.size());
   if (framing_ == h1::Framing::length) {
     // A known size ends the body with its last byte; a source that lied about it cannot be passed on.
@@ -298,26 +331,25 @@ bool Connection::add_chunk(Gather& pieces, Chunk chunk) {
   return true;
 }
 
-// Writes what `pieces` holds and the rest of the body. False if the client cannot have it whole: then
-// the connection must be cut, so that the client can tell (RFC 9112 8).
-Task<bool> Connection::stream_response(Gather& pieces) {
+// Sends what did not fit yet and the rest of the body.
+Task<Connection::Sending> Connection::stream_response() {
   Session& s = *session_;
-  Body& body = s.exchange.context.res.body;
+  Context& c = s.exchange.context;
   for (;;) {
-    if (const std::error_code ec = co_await pieces.write(*transport_, s.timeouts.client_write)) co_return false;
-    if (has_response_ended_) co_return true;
-    std::optional<Chunk> chunk = body.ready();
+    if (const std::error_code ec = co_await s.pieces.write(*transport_, s.timeouts.client_write)) co_return Sending::failed;
+    if (has_response_ended_) co_return Sending::done;
+    std::optional<Chunk> chunk = c.res.body.ready();
     if (!chunk) {
-      const Result<Chunk> next = co_await body.read();
+      const Result<Chunk> next = co_await c.res.body.read();
       if (!next) {
-        ContextAccess::set_failure(s.exchange.context, next.error());
-        co_return false;
+        ContextAccess::set_failure(c, next.error());
+        co_return Sending::failed;
       }
       chunk = *next;
     }
-    if (!add_chunk(pieces, *chunk)) {
-      ContextAccess::set_failure(s.exchange.context, Failure(Error::handler_failed));
-      co_return false;
+    if (!add_chunk(*chunk)) {
+      ContextAccess::set_failure(c, Failure(Error::handler_failed));
+      co_return Sending::failed;
     }
   }
 }

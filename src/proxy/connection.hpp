@@ -40,6 +40,7 @@ class Connection {
 
  private:
   enum class Step { complete, blocked, refused, closed };
+  enum class Sending { done, waiting, failed };
 
   static void awake(void* self, Wake why);
   void begin_serving();
@@ -53,8 +54,10 @@ class Connection {
   Task<bool> answer();
   void begin_body();
   void compose_response();
-  bool add_chunk(Gather& pieces, Chunk chunk);
-  Task<bool> stream_response(Gather& pieces);
+  bool add_chunk(Chunk chunk);
+  Task<bool> respond();
+  Sending begin_response();
+  Task<Sending> stream_response();
   Task<bool> discard_body();
   Task<> tunnel(Call& upstream);
   Task<> linger();

@@ -61,6 +61,20 @@ class ForwardHead final : public HeadWriter {
   const Forward& forward_;
 };
 
+// Lists a call among those that wait, for as long as this object lives: the source of its request
+// body may throw.
+class Exchange::Waiting {
+ public:
+  Waiting(Exchange& exchange, Call& call) : exchange_(exchange), call_(call) { exchange_.waiting_.push_back(&call_); }
+  ~Waiting() { std::erase(exchange_.waiting_, &call_); }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  Exchange& exchange_;
+  Call& call_;
+};
+
 Task<> Forward::operator()(Context& c) const {
   auto& exchange = static_cast<Exchange&>(*ContextAccess::host(c));
   if (is_loop(c.req, exchange.worker_.shared.pseudonym)) {
@@ -70,10 +84,9 @@ Task<> Forward::operator()(Context& c) const {
   ForwardHead head(exchange, *this);
   Call& call = Call::begin(exchange.worker_, exchange.uploads);
   exchange.is_forwarding_ = true;
-  exchange.waiting_.push_back(&call);
+  const Exchange::Waiting waiting(exchange, call);
   const Result<> received = co_await call.run(upstream_, head, c.req.method, std::move(c.req.body), exchange.wants_upgrade_,
                                               exchange.snapshot().limits, c.res);
-  std::erase(exchange.waiting_, &call);
   if (received) {
     exchange.forwarded_ = &call;
     ContextAccess::set_replied(c);
@@ -101,7 +114,7 @@ void Exchange::find_route() {
   handler_ = &s.no_route;
   if (request.path() == "*") return;  // OPTIONS of the gateway itself belongs to no route
 
-  const Result<std::string_view> path = normalize_path(request.path(), path_);
+  const std::optional<std::string_view> path = normalize_path(request.path(), path_);
   if (!path) {
     handler_ = &s.bad_path;
     return;
@@ -151,9 +164,8 @@ Task<Result<Response>> Exchange::send(const Upstream& upstream, Request request)
   SentHead head(request, found->second->options.base_path, worker_.shared.pseudonym);
   Response response;
   Call& call = Call::begin(worker_, uploads);
-  waiting_.push_back(&call);
+  const Waiting waiting(*this, call);
   const Result<> received = co_await call.run(found->second, head, request.method, std::move(request.body), false, snapshot().limits, response);
-  std::erase(waiting_, &call);
   if (!received) co_return received.error();
   co_return response;
 }

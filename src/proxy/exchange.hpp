@@ -81,6 +81,7 @@ class Exchange final : public detail::Host {
  private:
   friend class Forward;
   friend class ForwardHead;
+  class Waiting;
 
   void find_route();
 

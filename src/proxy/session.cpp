@@ -41,9 +41,9 @@ Task<Result<Chunk>> Session::read() {
   // Whoever reads the body here, and not an upstream, is the one who wants it (RFC 9110 10.1.1).
   if (codec->expects_continue() && !has_sent_continue && !exchange.is_expectation_forwarded() && buffer.empty()) {
     has_sent_continue = true;
-    Gather pieces;
-    pieces.add("HTTP/1.1 100 Continue\r\n\r\n");
-    const std::error_code ec = co_await pieces.write(*transport, timeouts.client_write);
+    Gather go_on;
+    go_on.add("HTTP/1.1 100 Continue\r\n\r\n");
+    const std::error_code ec = co_await go_on.write(*transport, timeouts.client_write);
     if (ec) co_return Failure(Error::client_gone, Origin::client);
   }
   for (;;) {
@@ -78,10 +78,10 @@ Task<> Session::interim(const Response& response) {
   if (response.status == 100) has_sent_continue = true;
   head.clear();
   append_response_head(head, response, {}, {});
-  Gather pieces;
-  pieces.add(head);
+  Gather hint;
+  hint.add(head);
   // An error shows itself when the final response is written.
-  co_await pieces.write(*transport, timeouts.client_write);
+  co_await hint.write(*transport, timeouts.client_write);
 }
 
 }  // namespace proxy

@@ -4,6 +4,7 @@
 
 #include "h1/codec.hpp"
 #include "proxy/exchange.hpp"
+#include "proxy/gather.hpp"
 
 #include <optional>
 #include <string>
@@ -42,6 +43,7 @@ struct Session final : Body::Source, Client {
   Buffer buffer;
   std::string head;                 ///< of the response
   std::string framed;               ///< chunk framing of its body
+  Gather pieces;                    ///< what is being written of it
   bool has_ended = true;            ///< the request's body was read to its end
   bool is_cancelled = false;        ///< it will not be read on
   bool has_sent_continue = false;

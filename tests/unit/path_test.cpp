@@ -137,15 +137,6 @@ TEST_CASE("path: a normal path is returned as it is and the scratch is not touch
   }
 }
 
-TEST_CASE("path: a refused path is the client's fault") {
-  std::string scratch;
-  const auto path = gw::normalize_path("/%00", scratch);
-  REQUIRE_FALSE(path);
-  CHECK(path.error().code.value() == static_cast<int>(gw::Error::bad_path));
-  CHECK(path.error().origin == gw::Origin::client);
-  CHECK(path.error().retry == gw::Retry::no);
-}
-
 TEST_CASE("path: random spellings end up normal, and stay so") {
   std::mt19937 random(7);
   const std::string_view pieces[] = {"/", "/", ".", "..", "%2e", "%2E", "%2f", "%41", "%c3", "a", "b", "%25", "%5c", "~"};

@@ -69,7 +69,7 @@ void read_pattern(const RouteRule& rule, const Report& report, const Segment& se
   if (const std::size_t mark = rule.pattern.find_first_of("?#"); mark != std::string::npos)
     return report(subject + "must not have a \"" + rule.pattern[mark] + "\"; \"query\" tests parameters of the query");
   std::string scratch;
-  const Result<std::string_view> normal = normalize_path(rule.pattern, scratch);
+  const std::optional<std::string_view> normal = normalize_path(rule.pattern, scratch);
   if (!normal) return report(subject + "must be visible ASCII without \"\\\"; write other characters as %XX, but no controls");
 
   std::string_view rest = *normal;

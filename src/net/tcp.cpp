@@ -21,6 +21,26 @@ std::error_code last_error() noexcept {
   return {errno, asio::error::get_system_category()};
 }
 
+// Up to here it is cheaper to copy the pieces together than to have the system look at each.
+constexpr std::size_t copied_most = 2048;
+
+ssize_t send_copied(int socket, std::span<const asio::const_buffer> pieces, std::size_t total) noexcept {
+  std::array<char, copied_most> together;
+  char* end = together.data();
+  for (const asio::const_buffer& piece : pieces) end = std::copy_n(static_cast<const char*>(piece.data()), piece.size(), end);
+  return ::send(socket, together.data(), total, MSG_NOSIGNAL);
+}
+
+ssize_t send_gathered(int socket, std::span<const asio::const_buffer> pieces) noexcept {
+  std::array<iovec, 16> vectors;
+  const std::size_t count = std::min(pieces.size(), vectors.size());
+  for (std::size_t i = 0; i < count; ++i) vectors[i] = {const_cast<void*>(pieces[i].data()), pieces[i].size()};
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = count;
+  return ::sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
 }  // namespace
 
 std::shared_ptr<TcpTransport> TcpTransport::adopt(int socket, const Loop& loop) {
@@ -71,14 +91,12 @@ std::size_t TcpTransport::read(asio::mutable_buffer into, std::error_code& ec) {
 }
 
 std::size_t TcpTransport::write(std::span<const asio::const_buffer> pieces, std::error_code& ec) {
-  std::array<iovec, 16> vectors;
-  const std::size_t count = std::min(pieces.size(), vectors.size());
-  for (std::size_t i = 0; i < count; ++i) vectors[i] = {const_cast<void*>(pieces[i].data()), pieces[i].size()};
-  msghdr message{};
-  message.msg_iov = vectors.data();
-  message.msg_iovlen = count;
+  std::size_t total = 0;
+  for (const asio::const_buffer& piece : pieces) total += piece.size();
   ssize_t n;
-  do n = ::sendmsg(socket_, &message, MSG_NOSIGNAL);
+  do n = pieces.size() == 1    ? ::send(socket_, pieces[0].data(), total, MSG_NOSIGNAL)
+         : total <= copied_most ? send_copied(socket_, pieces, total)
+                                : send_gathered(socket_, pieces);
   while (n < 0 && errno == EINTR);
   if (n >= 0) return ec.clear(), static_cast<std::size_t>(n);
   ec = last_error();

@@ -42,6 +42,15 @@ std::vector<Stage> resolve(const std::vector<StageConfig>& wanted, const std::st
   return stages;
 }
 
+Place place_of_route(const Config& config, std::size_t index) {
+  Place place = config.routes[index].place;
+  if (place.path.empty()) place.path = "routes[" + std::to_string(index) + ']';
+  return place;
+}
+
+// Whether a problem is about the value at `outer` or inside it.
+bool is_inside(const Problem& problem, const Place& outer) { return problem.place.path.compare(0, outer.path.size(), outer.path) == 0; }
+
 class Compiler {
  public:
   Compiler(const Config& config, const Definitions& definitions, proxy::EndpointRegistry& registry, Problems& problems)
@@ -76,11 +85,10 @@ class Compiler {
     }
     auto built = builder.build();
     for (const RouteProblem& p : built.problems) {
-      Place place = config_.routes[p.rule].place;
-      if (place.path.empty()) place.path = "routes[" + std::to_string(p.rule) + ']';
+      const Place place = place_of_route(config_, p.rule);
       const bool is_known = std::any_of(problems_.begin(), problems_.end(), [&](const Problem& known) {
         // The decoder has said it already, about a value inside this route.
-        return known.place.path.compare(0, place.path.size(), place.path) == 0 && known.what == p.what;
+        return is_inside(known, place) && known.what == p.what;
       });
       if (!is_known) problems_.push_back({place, p.what});
     }
@@ -143,6 +151,18 @@ class Compiler {
 std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::EndpointRegistry& registry,
                                                Problems& problems) {
   return Compiler(config, definitions, registry, problems).compile();
+}
+
+void check_routes(const Config& config, Problems& problems) {
+  RouterBuilder<std::uint32_t> builder;
+  std::vector<std::size_t> added;
+  for (std::size_t i = 0; i < config.routes.size(); ++i) {
+    const Place place = place_of_route(config, i);
+    if (std::any_of(problems.begin(), problems.end(), [&](const Problem& known) { return is_inside(known, place); })) continue;
+    builder.add(config.routes[i].rule, static_cast<std::uint32_t>(i));
+    added.push_back(i);
+  }
+  for (const RouteProblem& p : builder.build().problems) problems.push_back({place_of_route(config, added[p.rule]), p.what});
 }
 
 }  // namespace v0

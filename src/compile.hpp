@@ -25,5 +25,9 @@ struct Definitions {
 std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::EndpointRegistry& registry,
                                                Problems& problems);
 
+/// Appends what is wrong with the patterns of `config` and which of its routes conflict. Routes that `problems` names already
+/// are left out: with half of them unread, more would be guesses. What code may still define is not looked at.
+void check_routes(const Config& config, Problems& problems);
+
 }  // namespace v0
 }  // namespace gw

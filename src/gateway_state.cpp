@@ -130,6 +130,7 @@ Config Gateway::State::read_file() const {
   if (problems.empty()) return read;
   // The file is wrong already: say all that is wrong with it at once.
   config::check_references(read, problems);
+  check_routes(read, problems);
   sort_by_place(problems);
   throw ConfigError(std::move(problems));
 }

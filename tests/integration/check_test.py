@@ -6,7 +6,7 @@ import subprocess
 
 import harness
 
-# Each line with a mistake is named beside it.
+# Each line that is wrong has its entry in EXPECTED.
 FIVE_MISTAKES = """\
 listen: 127.0.0.1:99999
 timeouts: {client_idle: 75}
@@ -16,7 +16,7 @@ upstreams:
     balanse: p2c
 routes:
   - {prefix: /foo, forward: userz}
-  - {prefix: /bar, forward: users, use: [access_lock: {file: x}]}
+  - {prefix: bar, forward: users}
 """
 # Line and column of each, the path in the configuration, and a word of the explanation.
 EXPECTED = [
@@ -24,7 +24,7 @@ EXPECTED = [
     (2, 25, "timeouts.client_idle", "unit"),
     (6, 5, "upstreams.users", "balance"),
     (8, 29, "routes[0].forward", "users"),
-    (9, 42, "routes[1].use[0]", "access_log"),
+    (9, 5, "routes[1]", 'must start with "/"'),
 ]
 
 
@@ -51,6 +51,15 @@ class Check(harness.TestCase):
                     place = "%s:%d:%d: %s: " % (file, row, column, path)
                     self.assertEqual(line[:len(place)], place)
                     self.assertIn(word, line[len(place):])
+
+    def test_mistakes_in_the_text_do_not_hide_those_in_the_routes(self):
+        routes = ("routes:\n  - {prefix: bar, forward: 'http://127.0.0.1:1'}\n"
+                  "  - {prefix: /x, forward: 'http://127.0.0.1:1'}\n  - {prefix: /x, forward: 'http://127.0.0.1:2'}\n")
+        for text, count in ((routes, 2), ("workers: many\n" + routes, 3)):
+            with self.subTest(count):
+                _, _, said = self.gw("check", self.file("listen: 127.0.0.1:0\n" + text))
+                self.assertEqual(len(said.splitlines()), count, said)
+                self.assertIn("conflicts with", said)
 
     def test_json_has_places_too(self):
         file = self.file('{"listen": "127.0.0.1:0",\n "routes": [\n  {"prefix": "/", "forward": "nobody"}]}', "gw.json")

@@ -112,6 +112,20 @@ class Drain(harness.TestCase):
         self.assertTrue(client.is_closed())
         held.released.set()
 
+    def test_hundreds_of_running_requests_are_cut_together(self):
+        held = Held()
+        origin = self.origin(held)
+        gw = self.in_front_of(origin, workers=1, timeouts={"drain": "500ms"})
+        clients = [self.client(gw) for _ in range(400)]
+        for client in clients:
+            client.ask(target="/held")
+        self.assertTrue(origin.wait(lambda: len(origin.requests) == len(clients)))
+        gw.signal(signal.SIGTERM)
+        self.assertEqual(gw.wait(), 0)
+        for client in clients:
+            self.assertEqual(client.read().status, 503)
+        held.released.set()
+
     def test_a_second_sigterm_stops_at_once(self):
         held, gw, client = self.start_held(timeouts={"drain": "60s"})
         gw.signal(signal.SIGTERM)

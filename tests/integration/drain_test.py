@@ -54,6 +54,14 @@ class Drain(harness.TestCase):
         self.assertTrue(origin.wait(lambda: origin.requests))
         return held, gw, client
 
+    def assert_cut(self, client):
+        """That a client without an answer is told so, by 503 or by the end of the connection, and not left waiting."""
+        try:
+            self.assert_message(client.read(), 503, "the gateway is shutting down")
+        except (wire.Cut, ConnectionResetError):
+            return
+        self.assertTrue(client.is_closed())
+
     def test_a_running_request_is_completed_and_gw_ends_with_0(self):
         held, gw, client = self.start_held()
         gw.signal(signal.SIGTERM)
@@ -108,8 +116,7 @@ class Drain(harness.TestCase):
         held, gw, client = self.start_held(timeouts={"drain": "300ms"})
         gw.signal(signal.SIGTERM)
         self.assertEqual(gw.wait(), 0)
-        self.assert_message(client.read(), 503, "the gateway is shutting down")
-        self.assertTrue(client.is_closed())
+        self.assert_cut(client)
         held.released.set()
 
     def test_hundreds_of_running_requests_are_cut_together(self):
@@ -123,7 +130,7 @@ class Drain(harness.TestCase):
         gw.signal(signal.SIGTERM)
         self.assertEqual(gw.wait(), 0)
         for client in clients:
-            self.assertEqual(client.read().status, 503)
+            self.assert_cut(client)
         held.released.set()
 
     def test_a_second_sigterm_stops_at_once(self):
@@ -132,8 +139,7 @@ class Drain(harness.TestCase):
         gw.wait_log("stopping")
         gw.signal(signal.SIGTERM)
         self.assertEqual(gw.wait(), 0)
-        self.assert_message(client.read(), 503, "the gateway is shutting down")
-        self.assertTrue(client.is_closed())
+        self.assert_cut(client)
         held.released.set()
 
     def test_a_response_that_is_cut_by_the_end_is_seen_to_be_cut(self):

@@ -5,11 +5,6 @@ import unittest
 
 import harness
 
-try:
-    import flask
-except ImportError:
-    flask = None
-
 NGINX = """
 daemon off;
 master_process off;
@@ -37,7 +32,6 @@ http {{
 """
 
 
-@unittest.skipUnless(flask, "Flask is not installed")
 class Article(harness.TestCase):
     def setUp(self):
         super().setUp()

@@ -5,12 +5,9 @@ import socket
 import threading
 import unittest
 
-import harness
+import websockets
 
-try:
-    import websockets
-except ImportError:
-    websockets = None
+import harness
 
 
 class EchoServer:
@@ -47,7 +44,6 @@ class EchoServer:
         self.thread.join(10)
 
 
-@unittest.skipUnless(websockets, "websockets is not installed")
 class WebSocket(harness.TestCase):
     def setUp(self):
         super().setUp()

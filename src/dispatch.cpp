@@ -46,7 +46,7 @@ Task<> dispatch_on(proxy::Worker& worker, Request& request, Response& response) 
     response = Response::error(status_of(content.error().code), message_of(content.error().code));
   }
   c.res.body = Body();
-  while (exchange.uploads.running > 0) co_await exchange.uploads.ended.wait();
+  while (exchange.calls.uploads > 0) co_await exchange.calls.upload_ended.wait();
   exchange.end();
 }
 

@@ -52,6 +52,8 @@ class Transport {
   virtual void shutdown_write() = 0;
   /// Closes at once; waits end with `Wake::ready` and the next read or write fails. Idempotent.
   virtual void close() = 0;
+  /// The same, but the peer sees an error, not an end; what it has not read yet may be lost to it.
+  virtual void reset() = 0;
 
   /// Waits until `side` is worth trying again, at most for `limit`.
   virtual Task<Wake> until(Side side, std::chrono::milliseconds limit) = 0;

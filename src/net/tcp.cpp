@@ -128,6 +128,13 @@ void TcpTransport::close() {
     if (is_armed(side)) arm(side);
 }
 
+void TcpTransport::reset() {
+  // A close that does not linger drops what is unsent and tells the peer so.
+  const linger at_once{1, 0};
+  if (socket_ >= 0) ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  close();
+}
+
 void TcpTransport::arm(Side side) {
   bool& is_posted = is_notice_posted_[static_cast<std::size_t>(side)];
   if (is_posted || !(side == Side::read ? may_read_ : may_write_)) return;

@@ -42,6 +42,7 @@ class TcpTransport final : public WaitingTransport, public std::enable_shared_fr
   bool is_quiet() override;
   void shutdown_write() override;
   void close() override;
+  void reset() override;
 
  private:
   void arm(Side side) override;

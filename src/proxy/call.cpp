@@ -28,7 +28,7 @@ Task<> HeadWriter::interim(const Response&) { co_return; }
 
 Call::Call(Worker& worker) : worker_(worker) {}
 
-Call& Call::begin(Worker& worker, Uploads& uploads) {
+Call& Call::begin(Worker& worker, Calls& calls) {
   std::unique_ptr<Call> call;
   if (worker.free_calls.empty()) {
     call = std::make_unique<Call>(worker);
@@ -37,7 +37,8 @@ Call& Call::begin(Worker& worker, Uploads& uploads) {
     worker.free_calls.pop_back();
   }
   call->users_ = 1;
-  call->uploads_ = &uploads;
+  call->calls_ = &calls;
+  calls.running.push_back(call.get());
   return *call.release();
 }
 
@@ -234,7 +235,7 @@ void Call::begin_upload() {
   if (is_upload_complete_ || is_upload_begun_) return;
   is_upload_begun_ = is_uploading_ = true;
   ++users_;
-  ++uploads_->running;
+  ++calls_->uploads;
   asio::co_spawn(worker_.io, upload(), [this](std::exception_ptr thrown) {
     is_uploading_ = false;
     if (thrown) {
@@ -242,10 +243,10 @@ void Call::begin_upload() {
       abandon(Failure(Error::handler_failed));
     }
     if (has_ended_ && !is_aborted_) finish_lease();
-    Uploads& uploads = *uploads_;
-    --uploads.running;
+    Calls& calls = *calls_;
+    --calls.uploads;
     drop();
-    uploads.ended.notify();
+    calls.upload_ended.notify();
   });
 }
 
@@ -295,7 +296,7 @@ Task<> Call::upload() {
 void Call::abandon(Failure failure) {
   if (failure_ || has_ended_) return;
   failure_ = failure;
-  if (lease_) lease_.transport().interrupt(Side::read);
+  if (lease_) lease_.interrupt();
 }
 
 void Call::end_response() {
@@ -322,6 +323,7 @@ void Call::release(Body::Source* self) {
 
 void Call::drop() {
   if (--users_ > 0) return;
+  std::erase(calls_->running, this);
   reset();
   std::unique_ptr<Call> self(this);
   if (worker_.free_calls.size() < Worker::kept_free) worker_.free_calls.push_back(std::move(self));

@@ -12,10 +12,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gw {
 inline namespace v0 {
 namespace proxy {
+
+class Call;
 
 /// Writes the head of a request for the endpoint that was picked. May be asked again when a stale
 /// connection is replaced.
@@ -28,11 +31,12 @@ class HeadWriter {
   virtual Task<> interim(const Response& response);
 };
 
-/// The uploads that a client's request has started. The request waits for their end before its
-/// memory is used for another one.
-struct Uploads {
-  int running = 0;
-  net::Event ended;
+/// The calls of a client's request, so that it can abandon them, and wait for the end of their
+/// uploads before its memory is used for another one.
+struct Calls {
+  std::vector<Call*> running;   ///< those whose response was not read or dropped yet, too
+  int uploads = 0;              ///< how many upload
+  net::Event upload_ended;
 };
 
 /// One exchange with an upstream: the numbered steps of docs/life_of_a_request.md from "pick" to
@@ -46,7 +50,7 @@ class Call final : public Body::Source {
 
   /// A call from the worker's store. It goes back there by itself: when `run` fails, or once the
   /// body of the response is dropped.
-  static Call& begin(Worker& worker, Uploads& uploads);
+  static Call& begin(Worker& worker, Calls& calls);
 
   /// Sends the request and reads the head of the response into `response`, with hop-by-hop fields
   /// removed (RFC 9110 7.6.1) and this call as body; its fields are views that live as long as that
@@ -54,7 +58,7 @@ class Call final : public Body::Source {
   Task<Result<>> run(std::shared_ptr<const UpstreamState> upstream, HeadWriter& writer, Method method, Body body, bool is_upgrade,
                      const Limits& limits, Response& response);
 
-  /// Ends a pending wait for the upstream with `failure`: nobody is interested any more.
+  /// Makes what waits for the upstream fail with `failure` soon: nobody is interested any more.
   void abandon(Failure failure);
 
   /// After a 101: the connection, and what already came through it behind the head.
@@ -107,7 +111,7 @@ class Call final : public Body::Source {
 
   bool is_counted_ = false;       // in endpoint_->running
   bool has_ended_ = false;        // the response was read to its end
-  Uploads* uploads_ = nullptr;
+  Calls* calls_ = nullptr;        // of the request; contains this one
   bool is_upload_begun_ = false;
   bool is_uploading_ = false;
   bool is_upload_complete_ = false;

@@ -94,10 +94,8 @@ void Connection::abort() {
     worker_.remove(*this);
     return;
   }
-  // What waits resumes inside `abandon`, and may destroy this connection there.
-  const std::shared_ptr<Transport> transport = transport_;
   session_->exchange.abandon(Failure(Error::stopped));
-  transport->close();
+  transport_->reset();
 }
 
 Task<> Connection::serve() {
@@ -226,8 +224,8 @@ Task<bool> Connection::answer() {
   stop_watching();
   // Whatever still reads the request's body ends now, before its memory is used again.
   c.res.body = Body();
-  if (s.exchange.uploads.running > 0) s.cancel();
-  while (s.exchange.uploads.running > 0) co_await s.exchange.uploads.ended.wait();
+  if (s.exchange.calls.uploads > 0) s.cancel();
+  while (s.exchange.calls.uploads > 0) co_await s.exchange.calls.upload_ended.wait();
   s.exchange.end();
 
   if (!is_sent) co_return false;
@@ -257,7 +255,11 @@ Task<bool> Connection::respond() {
       ContextAccess::set_failure(c, Failure(Error::handler_failed));
     }
     // While nothing was sent there can be another response; it is a text, so this happens once.
-    if (c.is_head_sent() || !c.res.body.is_stream()) co_return false;
+    if (c.is_head_sent() || !c.res.body.is_stream()) {
+      // Here an end would look like that of the response.
+      if (framing_ == h1::Framing::until_close) transport_->reset();
+      co_return false;
+    }
     c.fail(Failure(Error::handler_failed));
   }
 }
@@ -312,13 +314,16 @@ bool Connection::add_chunk(Chunk chunk) {
   Session& s = *session_;
   Context& c = s.exchange.context;
   Gather& pieces = s.pieces;
-  ContextAccess::add_bytes_sent(c, chunk.size());
   if (framing_ == h1::Framing::length) {
     // A known size ends the body with its last byte; a source that lied about it cannot be passed on.
-    has_response_ended_ = c.bytes_sent() == length_;
+    const std::uint64_t left = length_ - c.bytes_sent();
+    if (chunk.size() > left || (chunk.empty() && left > 0)) return false;
+    ContextAccess::add_bytes_sent(c, chunk.size());
+    has_response_ended_ = chunk.size() == left;
     pieces.add(chunk);
-    return c.bytes_sent() <= length_ && !(chunk.empty() && !has_response_ended_);
+    return true;
   }
+  ContextAccess::add_bytes_sent(c, chunk.size());
   has_response_ended_ = chunk.empty();
   s.framed.clear();
   if (framing_ == h1::Framing::chunked) {
@@ -400,12 +405,9 @@ Task<> Connection::linger() {
   for (;;) {
     std::error_code ec;
     transport_->read(asio::buffer(sink), ec);
-    if (!ec) {
-      if (std::chrono::steady_clock::now() > give_up) co_return;
-      continue;
-    }
     const auto left = std::chrono::duration_cast<Duration>(give_up - std::chrono::steady_clock::now());
-    if (ec != asio::error::would_block || left.count() <= 0) co_return;
+    if ((ec && ec != asio::error::would_block) || left.count() <= 0) co_return;
+    // After every read others have their turn: a client that sends on and on would keep the worker busy.
     if (co_await transport_->until(Side::read, left) != Wake::ready) co_return;
   }
 }

@@ -61,20 +61,6 @@ class ForwardHead final : public HeadWriter {
   const Forward& forward_;
 };
 
-// Lists a call among those that wait, for as long as this object lives: the source of its request
-// body may throw.
-class Exchange::Waiting {
- public:
-  Waiting(Exchange& exchange, Call& call) : exchange_(exchange), call_(call) { exchange_.waiting_.push_back(&call_); }
-  ~Waiting() { std::erase(exchange_.waiting_, &call_); }
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
-
- private:
-  Exchange& exchange_;
-  Call& call_;
-};
-
 Task<> Forward::operator()(Context& c) const {
   auto& exchange = static_cast<Exchange&>(*ContextAccess::host(c));
   if (is_loop(c.req, exchange.worker_.shared.pseudonym)) {
@@ -82,9 +68,8 @@ Task<> Forward::operator()(Context& c) const {
     co_return;
   }
   ForwardHead head(exchange, *this);
-  Call& call = Call::begin(exchange.worker_, exchange.uploads);
+  Call& call = Call::begin(exchange.worker_, exchange.calls);
   exchange.is_forwarding_ = true;
-  const Exchange::Waiting waiting(exchange, call);
   const Result<> received = co_await call.run(upstream_, head, c.req.method, std::move(c.req.body), exchange.wants_upgrade_,
                                               exchange.snapshot().limits, c.res);
   if (received) {
@@ -137,11 +122,7 @@ void Exchange::find_route() {
 }
 
 void Exchange::abandon(Failure failure) {
-  // Abandoning resumes what waits, which may change the list, or end this exchange: afterwards nothing of it is used.
-  const std::vector<Call*> waiting = waiting_;
-  // A stage may have replaced the response, and so ended the call.
-  if (forwarded_ && context.res.body.comes_from(*forwarded_)) forwarded_->abandon(failure);
-  for (Call* call : waiting) call->abandon(failure);
+  for (Call* call : calls.running) call->abandon(failure);
 }
 
 Call* Exchange::tunnel() {
@@ -149,9 +130,10 @@ Call* Exchange::tunnel() {
 }
 
 void Exchange::end() {
-  GW_ASSERT(uploads.running == 0);
   pipeline_->done(context);
   ContextAccess::end(context);
+  // Uploads have ended, and whoever kept the body of a response keeps memory that is about to be used again.
+  GW_ASSERT(calls.running.empty());
   snapshot_.reset();
   forwarded_ = nullptr;
   is_forwarding_ = wants_upgrade_ = false;
@@ -163,8 +145,7 @@ Task<Result<Response>> Exchange::send(const Upstream& upstream, Request request)
   if (found == snapshot().upstreams.end()) co_return Failure(Error::no_endpoint);
   SentHead head(request, found->second->options.base_path, worker_.shared.pseudonym);
   Response response;
-  Call& call = Call::begin(worker_, uploads);
-  const Waiting waiting(*this, call);
+  Call& call = Call::begin(worker_, calls);
   const Result<> received = co_await call.run(found->second, head, request.method, std::move(request.body), false, snapshot().limits, response);
   if (!received) co_return received.error();
   co_return response;

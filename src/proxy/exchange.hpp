@@ -71,8 +71,8 @@ class Exchange final : public detail::Host {
   /// Calls the `done` hooks and forgets the request. Uploads must have ended.
   void end();
 
-  /// Uploads that this request has started and that still run.
-  Uploads uploads;
+  /// The calls that this request has started and that still run.
+  Calls calls;
   const Snapshot& snapshot() const noexcept { return **snapshot_; }
 
   Task<Result<Response>> send(const Upstream& upstream, Request request) override;
@@ -81,7 +81,6 @@ class Exchange final : public detail::Host {
  private:
   friend class Forward;
   friend class ForwardHead;
-  class Waiting;
 
   void find_route();
 
@@ -95,7 +94,6 @@ class Exchange final : public detail::Host {
   std::string path_;               // where a path is normalised, if it must be
   bool wants_upgrade_ = false;
   bool is_forwarding_ = false;
-  std::vector<Call*> waiting_;     // calls that have no response yet
   Call* forwarded_ = nullptr;      // the call of `forward` whose response is in the context
 };
 

@@ -1,5 +1,7 @@
 #include "proxy/lease.hpp"
 
+#include <asio/post.hpp>
+
 namespace gw {
 inline namespace v0 {
 namespace proxy {
@@ -109,6 +111,12 @@ void Lease::give_back(const UpstreamOptions& options) {
   }
   if (worker_->pool.give(connection->endpoint(), connection, {options.idle_connections, options.connections}))
     connection->rest(options.timeouts.idle);
+}
+
+void Lease::interrupt() const {
+  asio::post(worker_->io, [weak = connection_->weak_from_this()] {
+    if (const auto connection = weak.lock()) connection->transport().interrupt(Side::read);
+  });
 }
 
 void Lease::close() {

@@ -71,6 +71,8 @@ class Lease {
   void give_back(const UpstreamOptions& options);
   /// Closes the connection.
   void close();
+  /// Soon ends a wait for `Side::read`; what waits is not resumed inside this call.
+  void interrupt() const;
 
  private:
   Worker* worker_ = nullptr;

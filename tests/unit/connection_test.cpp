@@ -1,0 +1,572 @@
+#include <doctest/doctest.h>
+
+#include "support/proxy_scripts.hpp"
+
+#include <string>
+#include <vector>
+
+using gw::Method;
+using namespace gw_test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t whole = MemoryTransport::whole;
+const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Lets a client finish with the first byte it gets, so that nobody lingers for it.
+void leaves_after_answer(MemoryTransport& client) {
+  client.on_write = [&client](std::string_view) { client.receive_end(); };
+}
+
+/// Plays a script without faults and checks what everybody got.
+void play(const Script& script, std::size_t fragment, std::size_t room) {
+  World world(add_script_routes);
+  const auto upstream = world.upstream(fragment, room);
+  upstream->responses = script.upstream;
+  upstream->when = script.when;
+  upstream->ends = script.upstream_ends;
+  const auto client = world.client(fragment, room);
+  client->receive(script.client);
+  client->receive_end();
+  world.run();
+
+  const std::vector<Message> got = read_responses(client->written(), script.methods);
+  REQUIRE(got.size() == script.to_client.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    CHECK(got[i].status == script.to_client[i].status);
+    CHECK(got[i].body == script.to_client[i].body);
+    CHECK((got[i].is_complete || got[i].status == 0));
+  }
+  REQUIRE(upstream->requests.size() == script.to_upstream.size());
+  for (std::size_t i = 0; i < script.to_upstream.size(); ++i) {
+    const Message& m = upstream->requests[i];
+    CHECK(m.start == script.to_upstream[i].start);
+    if (script.is_upload_whole || m.is_complete) {
+      CHECK(m.is_complete);
+      CHECK(m.body == script.to_upstream[i].body);
+    } else {
+      CHECK(script.to_upstream[i].body.starts_with(m.body));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("connection: every conversation is the same in fragments of 1 to 8, 16 and 31 bytes, and whole") {
+  for (const Script& script : proxy_scripts()) {
+    CAPTURE(script.name);
+    for (const std::size_t fragment : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{4}, std::size_t{5}, std::size_t{6}, std::size_t{7},
+                                       std::size_t{8}, std::size_t{16}, std::size_t{31}, whole}) {
+      CAPTURE(fragment);
+      play(script, fragment, whole);
+    }
+    for (const std::size_t room : {std::size_t{1}, std::size_t{7}, std::size_t{100}}) {
+      CAPTURE(room);
+      play(script, whole, room);
+      play(script, 5, room);
+    }
+  }
+}
+
+TEST_CASE("connection: requests on one connection use the same session and the same upstream connection") {
+  World world;
+  const auto upstream = world.upstream();
+  upstream->responses = {ok, ok, ok};
+  const auto client = world.client();
+  for (int i = 1; i <= 3; ++i) {
+    client->receive(get);
+    world.run_until([&] { return world.counts.done == i; });
+  }
+  CHECK(world.worker.has_connections());
+  CHECK(world.worker.pool.idle(world.endpoint) == 1);
+  CHECK(world.worker.free_calls.size() == 1);
+  client->receive_end();
+  world.run();
+  CHECK(upstream->requests.size() == 3);
+  CHECK(world.worker.free_sessions.size() == 1);
+}
+
+TEST_CASE("connection: an idle connection of an upstream that closes or speaks unasked leaves the pool") {
+  for (const std::string said : {"", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"}) {
+    World world;
+    const auto upstream = world.upstream();
+    CHECK(world.worker.pool.idle(world.endpoint) == 1);
+    if (!said.empty()) upstream->transport().receive(said);
+    else upstream->transport().receive_end();
+    world.run_until([&] { return world.worker.pool.total(world.endpoint) == 0; });
+    world.run_until([&] { return upstream->transport().is_closed(); });
+  }
+}
+
+TEST_CASE("connection: an answer with bytes behind it is passed on, but its connection is not used again") {
+  World world;
+  const auto upstream = world.upstream();
+  upstream->responses = {ok + "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"};
+  const auto client = world.client();
+  client->receive(get + get);
+  client->receive_end();
+  world.run();
+  const std::vector<Message> got = read_responses(client->written());
+  REQUIRE(got.size() == 2);
+  CHECK(got[0].body == "ok");
+  CHECK(got[1].status == 502);
+  CHECK(upstream->transport().is_closed());
+}
+
+TEST_CASE("connection: a reused connection that was stale costs nothing if the request can be repeated") {
+  struct Case {
+    std::string request;
+    Method method;
+    bool is_repeated;
+  };
+  const Case cases[] = {
+      {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", Method::get, true},
+      {"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", Method::put, true},
+      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", Method::post, false},
+      {"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", Method::put, false},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.request);
+    World world;
+    // It takes the request and closes without an answer. The next one is refused by the address, which
+    // is how the test sees that there was a next one.
+    const auto upstream = world.upstream();
+    upstream->responses = {""};
+    upstream->ends = true;
+    const auto client = world.client();
+    client->receive(c.request);
+    client->receive_end();
+    world.run();
+    const std::vector<Message> got = read_responses(client->written(), {c.method});
+    REQUIRE(got.size() == 1);
+    CHECK(got[0].status == 502);
+    CHECK(world.counts.failures == std::vector<std::string>{c.is_repeated ? "connect_failed" : "upstream_reset"});
+    CHECK(upstream->requests.size() == 1);
+  }
+}
+
+TEST_CASE("connection: bad requests are refused, counted as nothing, and the connection ends") {
+  struct Case {
+    std::string request;
+    int status;
+  };
+  const Case cases[] = {
+      {"GET / HTTP/1.1\r\n\r\n", 400},
+      {"GET /\r\n\r\n", 400},
+      {"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501},
+      {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505},
+      {"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(20000, 'x') + "\r\n\r\n", 431},
+      {"GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
+      {"GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", 417},
+  };
+  for (const Case& c : cases) {
+    for (const std::size_t fragment : {std::size_t{7}, whole}) {
+      World world;
+      const auto client = world.client(fragment);
+      client->receive(c.request + get);
+      client->receive_end();
+      world.run();
+      const std::vector<Message> got = read_responses(client->written());
+      REQUIRE(got.size() == 1);
+      CHECK(got[0].status == c.status);
+      CHECK(got[0].is_complete);
+      CHECK(got[0].headers["connection"] == "close");
+      CHECK(world.counts.begun == 0);
+      CHECK(client->has_shut_down());
+    }
+  }
+}
+
+TEST_CASE("connection: a body that breaks its framing is answered 400, and nothing behind it is read as a request") {
+  World world(add_script_routes);
+  const auto client = world.client();
+  client->receive("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n0\r\n\r\n" + get);
+  client->receive_end();
+  world.run();
+  const std::vector<Message> got = read_responses(client->written(), {Method::post});
+  REQUIRE(got.size() == 1);
+  CHECK(got[0].status == 400);
+  CHECK(got[0].headers["connection"] == "close");
+  CHECK(world.counts.begun == 1);
+}
+
+TEST_CASE("connection: a body that nobody wants is read over if it is small, else the connection ends") {
+  struct Case {
+    std::string framing, body;
+    bool goes_on;
+  };
+  const Case cases[] = {
+      {"Content-Length: 5\r\n", "hello", true},
+      {"Content-Length: 200000\r\n", std::string(200000, 'x'), true},
+      {"Content-Length: 300000\r\n", std::string(300000, 'x'), false},
+      {"Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n", false},
+      // The client waits for a 100 that nobody sends: what comes next may be the body or a request.
+      {"Expect: 100-continue\r\nContent-Length: 5\r\n", "", false},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.framing);
+    World world(add_script_routes);
+    const auto client = world.client();
+    client->receive("POST /hello HTTP/1.1\r\nHost: a\r\n" + c.framing + "\r\n" + c.body + "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    client->receive_end();
+    world.run();
+    const std::vector<Message> got = read_responses(client->written(), {Method::post});
+    REQUIRE(got.size() == (c.goes_on ? 2 : 1));
+    for (const Message& m : got) CHECK(m.body == "hello");
+    CHECK((got[0].headers["connection"] == "close") == !c.goes_on);
+  }
+}
+
+TEST_CASE("connection: where only the end of the connection ends a response, a cut one is an error to the client") {
+  for (const bool is_cut : {true, false}) {
+    World world;
+    const auto upstream = world.upstream();
+    upstream->responses = {std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n") + (is_cut ? "" : "0\r\n\r\n")};
+    upstream->ends = true;
+    const auto client = world.client();
+    client->receive("GET / HTTP/1.0\r\n\r\n");
+    world.run();
+    CHECK(client->was_reset() == is_cut);
+    CHECK(read_responses(client->written(), {}, client->was_reset()).at(0).is_complete == !is_cut);
+    CHECK(world.counts.complete == (is_cut ? 0 : 1));
+  }
+}
+
+TEST_CASE("connection: a handler that reads the body lets a client go on that waits for 100, unless it is there already") {
+  for (const bool is_waiting : {true, false}) {
+    World world(add_script_routes);
+    const auto client = world.client();
+    const std::string body = "ping";
+    client->receive("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n" + (is_waiting ? "" : body));
+    if (is_waiting) {
+      client->on_write = [&](std::string_view written) {
+        if (written == "HTTP/1.1 100 Continue\r\n\r\n") client->receive(body);
+        else client->receive_end();
+      };
+    } else {
+      client->receive_end();
+    }
+    world.run();
+    const std::vector<Message> got = read_responses(client->written(), {Method::post});
+    REQUIRE(got.size() == (is_waiting ? 2 : 1));
+    CHECK(got[0].status == (is_waiting ? 100 : 200));
+    CHECK(got.back().body == "ping");
+  }
+}
+
+TEST_CASE("connection: HTTP/1.0 and Connection decide whether it goes on") {
+  struct Case {
+    std::string head;
+    bool goes_on;
+  };
+  const Case cases[] = {
+      {"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", true},
+      {"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", false},
+      {"GET /hello HTTP/1.0\r\n\r\n", false},
+      {"GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true},
+      {"GET /pieces HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.head);
+    World world(add_script_routes);
+    const auto client = world.client();
+    client->receive(c.head + "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    client->receive_end();
+    world.run();
+    const std::vector<Message> got = read_responses(client->written());
+    CHECK(got.size() == (c.goes_on ? 2u : 1u));
+  }
+}
+
+TEST_CASE("connection: a stream that ends before its announced size, or goes on behind it, is cut") {
+  struct Liar final : gw::Body::Source {
+    Liar(std::uint64_t s, std::string t) : announced(s), text(std::move(t)) {}
+    std::optional<gw::Chunk> ready() override { return std::exchange(is_read, true) ? gw::Chunk{} : gw::Chunk(text); }
+    gw::Task<gw::Result<gw::Chunk>> read() override { co_return gw::Chunk{}; }
+    std::optional<std::uint64_t> size() const override { return announced; }
+    std::uint64_t announced;
+    std::string text;
+    bool is_read = false;
+  };
+  for (const std::uint64_t announced : {std::uint64_t{4}, std::uint64_t{6}}) {
+    World world([&](gw::Config& config) {
+      config.routes[0].action = gw::HandlerConfig{"", gw::Handler([announced](gw::Context& c) {
+                                                    gw::Response r(200);
+                                                    r.body = gw::Body(std::make_unique<Liar>(announced, "12345"));
+                                                    c.reply(std::move(r));
+                                                  }),
+                                                  {}};
+    });
+    const auto client = world.client();
+    client->receive(get + get);
+    client->receive_end();
+    world.run();
+    const Message got = read_responses(client->written()).at(0);
+    CHECK((got.is_complete ? got.status == 500 : got.status == 200));
+    CHECK(world.counts.begun == (got.is_complete && got.headers["connection"] != "close" ? 2 : 1));
+    CHECK(world.counts.failures.at(0) == "handler_failed");
+  }
+}
+
+TEST_CASE("connection: code that throws while a body is read or uploaded ends that request, and only that") {
+  struct Thrower final : gw::Body::Source {
+    explicit Thrower(int w) : when(w) {}
+    std::optional<gw::Chunk> ready() override {
+      if (when == 0) throw std::runtime_error("ready");
+      return std::nullopt;
+    }
+    gw::Task<gw::Result<gw::Chunk>> read() override {
+      if (when == 1) throw std::runtime_error("read");
+      if (when == 2 && count++ == 1) throw std::runtime_error("later");
+      if (when == 4 && count++ == 1) co_return gw::Chunk{};
+      co_return gw::Chunk("some ");
+    }
+    std::optional<std::uint64_t> size() const override {
+      if (when == 3) throw std::runtime_error("size");
+      return std::nullopt;
+    }
+    const gw::Headers& trailers() const override { throw std::runtime_error("trailers"); }
+    int when;
+    int count = 0;
+  };
+  for (int when = 0; when <= 4; ++when) {
+    CAPTURE(when);
+    for (const bool is_upload : {false, true}) {
+      CAPTURE(is_upload);
+      World world([&](gw::Config& config) {
+        add_script_routes(config);
+        config.routes[0].action = gw::HandlerConfig{"", gw::Handler([when, is_upload](gw::Context& c) -> gw::Task<> {
+                                                      gw::Body body(std::make_unique<Thrower>(when));
+                                                      if (is_upload) {
+                                                        const gw::Upstream up("up");
+                                                        gw::Request request(gw::Method::post, "/", std::move(body));
+                                                        gw::Result<gw::Response> r = co_await c.send(up, std::move(request));
+                                                        if (r) c.reply(std::move(*r));
+                                                        else c.fail(r.error());
+                                                      } else {
+                                                        gw::Response r(200);
+                                                        r.body = std::move(body);
+                                                        c.reply(std::move(r));
+                                                      }
+                                                    }),
+                                                    {}};
+      });
+      const auto upstream = world.upstream();
+      const auto client = world.client();
+      client->receive(get);
+      client->receive_end();
+      world.run();
+      const std::vector<Message> got = client->written().empty() ? std::vector<Message>{} : read_responses(client->written());
+      // Nothing was sent yet, or something that looks cut.
+      if (!got.empty()) CHECK(got[0].is_complete == (got[0].status == 500));
+      CHECK(world.counts.done == 1);
+      CHECK(world.counts.failures == std::vector<std::string>{"handler_failed"});
+
+      // The worker is none the worse for it.
+      const auto other = world.client();
+      other->receive("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+      other->receive_end();
+      world.run();
+      CHECK(read_responses(other->written()).at(0).body == "hello");
+    }
+  }
+}
+
+TEST_CASE("connection: limits of time") {
+  const auto quick = [](gw::Config& config) {
+    add_script_routes(config);
+    config.timeouts.client_header = config.timeouts.client_idle = config.timeouts.client_body = config.timeouts.client_write = 1ms;
+    gw::UpstreamTimeouts& t = config.upstreams[0].options.timeouts;
+    t.first_byte = t.body = 1ms;
+  };
+  SUBCASE("a client that says nothing is forgotten") {
+    World world(quick);
+    const auto client = world.client();
+    world.run();
+    CHECK(client->written().empty());
+    CHECK(client->is_closed());
+  }
+  SUBCASE("half a head is answered 408") {
+    World world(quick);
+    const auto client = world.client();
+    leaves_after_answer(*client);
+    client->receive("GET / HT");
+    world.run();
+    CHECK(read_responses(client->written()).at(0).status == 408);
+    CHECK(world.counts.begun == 0);
+  }
+  SUBCASE("an idle connection ends after its last answer") {
+    World world(quick);
+    const auto client = world.client();
+    client->receive("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.run();
+    CHECK(read_responses(client->written()).at(0).body == "hello");
+  }
+  SUBCASE("half a body that a handler reads is answered 408") {
+    World world(quick);
+    const auto client = world.client();
+    leaves_after_answer(*client);
+    client->receive("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
+    world.run();
+    CHECK(read_responses(client->written()).at(0).status == 408);
+    CHECK(world.counts.failures.at(0) == "client_timeout");
+  }
+  SUBCASE("half a body that is uploaded is answered 408") {
+    World world(quick);
+    const auto upstream = world.upstream();
+    const auto client = world.client();
+    leaves_after_answer(*client);
+    client->receive("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
+    world.run();
+    CHECK(read_responses(client->written()).at(0).status == 408);
+    CHECK(upstream->transport().is_closed());
+  }
+  SUBCASE("a client that takes nothing is cut, and its upstream connection with it") {
+    World world(quick);
+    const auto upstream = world.upstream();
+    upstream->responses = {"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + std::string(100000, 'x')};
+    const auto client = world.client();
+    client->stop_taking();
+    client->receive(get);
+    world.run();
+    CHECK(client->is_closed());
+    CHECK(upstream->transport().is_closed());
+    CHECK(world.counts.complete == 0);
+  }
+  SUBCASE("an upstream that does not answer is 504") {
+    World world(quick);
+    const auto upstream = world.upstream();
+    const auto client = world.client();
+    leaves_after_answer(*client);
+    client->receive(get);
+    world.run();
+    CHECK(read_responses(client->written()).at(0).status == 504);
+    CHECK(world.counts.failures.at(0) == "upstream_timeout");
+    CHECK(upstream->transport().is_closed());
+  }
+  SUBCASE("an upstream that does not take the request is 504") {
+    World world(quick);
+    const auto upstream = world.upstream();
+    upstream->transport().stop_taking();
+    const auto client = world.client();
+    leaves_after_answer(*client);
+    client->receive(get);
+    world.run();
+    CHECK(read_responses(client->written()).at(0).status == 504);
+  }
+  SUBCASE("an upstream that stops in the middle of a body leaves a visibly cut response") {
+    World world(quick);
+    const auto upstream = world.upstream();
+    upstream->responses = {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"};
+    const auto client = world.client();
+    client->receive(get);
+    world.run();
+    const Message got = read_responses(client->written()).at(0);
+    CHECK(got.body == "hello");
+    CHECK_FALSE(got.is_complete);
+    CHECK(world.counts.complete == 0);
+    CHECK(world.counts.failures.at(0) == "upstream_timeout");
+  }
+  SUBCASE("a tunnel in which nothing moves ends") {
+    World world(quick);
+    const auto upstream = world.upstream();
+    upstream->responses = {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"};
+    const auto client = world.client();
+    client->receive("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+    world.run();
+    CHECK(read_responses(client->written()).at(0).status == 101);
+    CHECK(upstream->transport().is_closed());
+  }
+}
+
+TEST_CASE("connection: a client that leaves while the upstream thinks ends the upstream's work") {
+  for (const std::string path : {"/", "/turn", "/sub", "/upper"}) {
+    CAPTURE(path);
+    World world(add_script_routes);
+    const auto upstream = world.upstream();
+    const auto client = world.client();
+    client->receive("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n");
+    client->receive_end();
+    world.run();
+    CHECK(upstream->transport().is_closed());
+    CHECK(world.counts.complete == 0);
+  }
+}
+
+TEST_CASE("connection: a client that leaves while the response streams ends the upstream's work") {
+  for (const std::string path : {"/", "/upper", "/sub"}) {
+    CAPTURE(path);
+    World world(add_script_routes);
+    const auto upstream = world.upstream();
+    upstream->responses = {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"};
+    const auto client = world.client();
+    client->receive("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n");
+    client->receive_end();
+    world.run();
+    CHECK(upstream->transport().is_closed());
+    CHECK(world.counts.complete == 0);
+  }
+}
+
+TEST_CASE("connection: draining answers what was asked, and closes what is idle") {
+  World world(add_script_routes);
+  const auto upstream = world.upstream();
+  const auto idle = world.client(), busy = world.client(), asking = world.client();
+  const auto resting = world.upstream();
+  busy->receive(get);
+  world.run_until([&] { return resting->requests.size() + upstream->requests.size() == 1; });
+  asking->receive("GET /hello HTTP/1.1\r\nHost: a\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+  world.worker.drain();
+  CHECK(idle->is_closed());
+  CHECK(world.worker.pool.idle(world.endpoint) == 0);
+  for (const auto* u : {upstream.get(), resting.get()})
+    if (!u->requests.empty()) const_cast<UpstreamPeer*>(u)->transport().receive(ok);
+  world.run();
+  CHECK(read_responses(busy->written()).at(0).body == "ok");
+  CHECK(read_responses(busy->written()).at(0).headers["connection"] == "close");
+  CHECK(read_responses(asking->written()).size() == 1);
+  CHECK(read_responses(asking->written()).at(0).headers["connection"] == "close");
+  CHECK(upstream->transport().is_closed());
+  CHECK(resting->transport().is_closed());
+}
+
+TEST_CASE("connection: aborting ends every connection, whatever it waits for") {
+  struct Case {
+    std::string what;
+    std::string said;
+    std::string response;
+  };
+  const Case cases[] = {
+      {"nothing", "", ""},
+      {"the rest of a head", "GET / HTTP", ""},
+      {"the head of a response", get, ""},
+      {"the head of a response, with a stage", "GET /turn HTTP/1.1\r\nHost: a\r\n\r\n", ""},
+      {"the head of a response, in a handler", "GET /sub HTTP/1.1\r\nHost: a\r\n\r\n", ""},
+      {"the body of a response", get, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart"},
+      {"the body of a response, behind a filter", "GET /upper HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart"},
+      {"the body of a response, in a handler", "GET /sub HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart"},
+      {"the body of a request", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\npart", ""},
+      {"the body of a request, in a handler", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\npart", ""},
+      {"a tunnel", "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
+       "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.what);
+    World world(add_script_routes);
+    const auto upstream = world.upstream();
+    upstream->responses = {c.response};
+    upstream->when = UpstreamPeer::When::head;
+    if (c.response.empty()) upstream->responses.clear();
+    const auto client = world.client();
+    client->receive(c.said);
+    // Everything that can happen without the peers has happened.
+    while (world.worker.io.poll() > 0) continue;
+    world.worker.abort();
+    world.run();
+    CHECK(client->is_closed());
+    CHECK(world.counts.complete <= 1);
+  }
+}

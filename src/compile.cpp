@@ -48,6 +48,13 @@ Place place_of_route(const Config& config, std::size_t index) {
   return place;
 }
 
+// What a problem of the router says, and where the other route of a conflict stands.
+std::string text_of(const Config& config, const RouteProblem& problem, std::optional<std::size_t> other) {
+  if (!other) return problem.what;
+  const Place place = place_of_route(config, *other);
+  return problem.what + (place.line > 0 ? " (line " + std::to_string(place.line) + ')' : " (" + place.path + ')');
+}
+
 // Whether a problem is about the value at `outer` or inside it.
 bool is_inside(const Problem& problem, const Place& outer) { return problem.place.path.compare(0, outer.path.size(), outer.path) == 0; }
 
@@ -90,7 +97,7 @@ class Compiler {
         // The decoder has said it already, about a value inside this route.
         return is_inside(known, place) && known.what == p.what;
       });
-      if (!is_known) problems_.push_back({place, p.what});
+      if (!is_known) problems_.push_back({place, text_of(config_, p, p.other)});
     }
     return std::move(built.router);
   }
@@ -162,7 +169,11 @@ void check_routes(const Config& config, Problems& problems) {
     builder.add(config.routes[i].rule, static_cast<std::uint32_t>(i));
     added.push_back(i);
   }
-  for (const RouteProblem& p : builder.build().problems) problems.push_back({place_of_route(config, added[p.rule]), p.what});
+  for (const RouteProblem& p : builder.build().problems) {
+    std::optional<std::size_t> other;
+    if (p.other) other = added[*p.other];
+    problems.push_back({place_of_route(config, added[p.rule]), text_of(config, p, other)});
+  }
 }
 
 }  // namespace v0

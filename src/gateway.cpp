@@ -99,7 +99,7 @@ void Gateway::run() {
     if (signal == SIGHUP) {
       state_->reload_and_log();
     } else if (!stopping.joinable()) {
-      state_->shared.log(LogLevel::info, "stopping: running requests have " + std::to_string(state_->config.timeouts.drain.count() / 1000) + " s to end");
+      state_->shared.log(LogLevel::info, "stopping: running requests have " + std::to_string(state_->config.timeouts.drain.count()) + " ms to end");
       stopping = std::thread([&] {
         stop();
         waiting.stop();

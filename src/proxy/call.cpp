@@ -301,7 +301,13 @@ void Call::abandon(Failure failure) {
 
 void Call::end_response() {
   has_ended_ = true;
+  // Before the client has the end, and may ask again: the endpoint is free for that.
+  count_out();
   finish_lease();
+}
+
+void Call::count_out() {
+  if (std::exchange(is_counted_, false)) endpoint_->running.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Call::finish_lease() {
@@ -330,7 +336,7 @@ void Call::drop() {
 }
 
 void Call::reset() {
-  if (is_counted_) endpoint_->running.fetch_sub(1, std::memory_order_relaxed);
+  count_out();
   lease_.close();
   upstream_.reset();
   endpoint_.reset();
@@ -340,7 +346,7 @@ void Call::reset() {
   first_content_ = {};
   worker_.buffers.give(std::move(buffer_));
   buffer_ = Buffer();
-  is_counted_ = has_ended_ = is_upload_begun_ = is_uploading_ = is_upload_complete_ = is_aborted_ = false;
+  has_ended_ = is_upload_begun_ = is_uploading_ = is_upload_complete_ = is_aborted_ = false;
   failure_.reset();
 }
 

@@ -85,6 +85,7 @@ class Call final : public Body::Source {
   void compose_head(const HeadWriter& writer);
   void accept_head(Response& response);
   void end_response();
+  void count_out();
   void finish_lease();
   void reset();
   static void release(Body::Source* self);

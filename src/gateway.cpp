@@ -4,6 +4,7 @@
 
 #include <asio/signal_set.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <thread>
 
@@ -85,21 +86,41 @@ Gateway& Gateway::log_to(LogSink sink) {
 
 // --- Gateway: life ---------------------------------------------------------------------------------
 
-void Gateway::run(std::string address) { listen(std::move(address)), run(); }
+namespace {
+
+// Does `serve` with one more listener, unless there is one with this address, and without it again if
+// that fails.
+template <class F>
+auto with_listener(Config& config, std::string address, F serve) {
+  const bool is_new = std::none_of(config.listen.begin(), config.listen.end(), [&](const ListenConfig& l) { return l.address == address; });
+  if (is_new) config.listen.push_back({std::move(address), {}});
+  try {
+    return serve();
+  } catch (...) {
+    if (is_new) config.listen.pop_back();
+    throw;
+  }
+}
+
+}  // namespace
+
+void Gateway::run(std::string address) {
+  with_listener(config(), std::move(address), [this] { run(); });
+}
 
 void Gateway::run() {
   // A log that is a closed pipe must end the log, not the gateway.
   std::signal(SIGPIPE, SIG_IGN);
   asio::io_context waiting{1};
   asio::signal_set signals(waiting, SIGINT, SIGTERM, SIGHUP);
-  if (!state_->is_running()) state_->start();
+  // stop() from another thread ends run(), too.
+  state_->serve([&waiting] { waiting.stop(); });
   std::thread stopping;
   std::function<void(std::error_code, int)> on_signal = [&](std::error_code ec, int signal) {
     if (ec) return;
     if (signal == SIGHUP) {
       state_->reload_and_log();
     } else if (!stopping.joinable()) {
-      state_->shared.log(LogLevel::info, "stopping: running requests have " + std::to_string(state_->config.timeouts.drain.count()) + " ms to end");
       stopping = std::thread([&] {
         stop();
         waiting.stop();
@@ -110,14 +131,14 @@ void Gateway::run() {
     signals.async_wait(on_signal);
   };
   signals.async_wait(on_signal);
-  // stop() from another thread ends run(), too.
-  state_->on_stopped = [&] { waiting.stop(); };
   waiting.run();
   if (stopping.joinable()) stopping.join();
   stop();
 }
 
-Server Gateway::start(std::string address) { return listen(std::move(address)), start(); }
+Server Gateway::start(std::string address) {
+  return with_listener(config(), std::move(address), [this] { return start(); });
+}
 Server Gateway::start() {
   state_->start();
   return Server(*this);

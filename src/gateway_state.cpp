@@ -3,6 +3,7 @@
 #include "config/check.hpp"
 #include "config/parse.hpp"
 #include "dispatch.hpp"
+#include "exception_text.hpp"
 #include "net/tcp.hpp"
 #include "proxy/connection.hpp"
 #include "proxy/lease.hpp"
@@ -63,6 +64,13 @@ void admit(proxy::Worker& worker, int socket, const asio::ip::tcp::endpoint& cli
   }
   proxy::Connection::Origin origin{client.address().to_string(), local_port};
   proxy::Connection::start(worker, net::TcpTransport::adopt(socket, worker.loop()), std::move(origin));
+}
+
+// The address of a listener that was checked.
+asio::ip::tcp::endpoint address_of(const ListenConfig& listen) {
+  const std::optional<detail::HostPort> address = detail::parse_listen(listen.address);
+  GW_ASSERT(address.has_value());
+  return {asio::ip::make_address(address->host), address->port};
 }
 
 Problem no_listener() {
@@ -152,14 +160,19 @@ void Gateway::State::check() {
   throw ConfigError(std::move(problems));
 }
 
-bool Gateway::State::is_running() const {
-  const std::lock_guard lock(change_);
-  return is_running_;
-}
-
 void Gateway::State::start() {
   const std::lock_guard lock(change_);
   if (is_running_) throw ConfigError("the gateway runs already");
+  start_locked();
+}
+
+void Gateway::State::serve(std::function<void()> stopped) {
+  const std::lock_guard lock(change_);
+  if (!is_running_) start_locked();
+  on_stopped_ = std::move(stopped);
+}
+
+void Gateway::State::start_locked() {
   if (config.listen.empty()) throw ConfigError({no_listener()});
   snapshot_ = compile_or_throw(config);
 
@@ -185,12 +198,11 @@ std::vector<Gateway::State::Listening> Gateway::State::open_listeners(const Conf
   std::vector<Listening> opened;
   for (std::size_t i = 0; i < next.listen.size(); ++i) {
     const ListenConfig& wanted = next.listen[i];
-    const bool is_open = std::any_of(listening_.begin(), listening_.end(), [&](const Listening& l) { return l.configured == wanted.address; });
+    const Address address = address_of(wanted);
+    const bool is_open = std::any_of(listening_.begin(), listening_.end(), [&](const Listening& l) { return l.configured == address; });
     if (is_open) continue;
-    const std::optional<detail::HostPort> address = detail::parse_listen(wanted.address);
-    GW_ASSERT(address.has_value());
     try {
-      Listening l{wanted.address, Address(asio::ip::make_address(address->host), address->port), {}};
+      Listening l{address, address, {}};
       {
         const net::Reservation reserved(l.bound);
         l.bound = reserved.address();
@@ -248,10 +260,11 @@ void Gateway::State::stop() {
   GW_ASSERT(!is_on_worker());  // it would wait for itself
   const std::lock_guard lock(change_);
   if (!is_running_) return;
+  shared.log(LogLevel::info, "stopping: running requests have " + std::to_string(config.timeouts.drain.count()) + " ms to end");
   for (Listening& l : listening_) close(l);
   end_workers(config.timeouts.drain);
   is_running_ = false;
-  if (on_stopped) std::exchange(on_stopped, nullptr)();
+  if (on_stopped_) std::exchange(on_stopped_, nullptr)();
 }
 
 void Gateway::State::end_workers(Duration limit) {
@@ -300,7 +313,7 @@ void Gateway::State::apply_locked(Config next) {
   publish(snapshot_);
   std::vector<Listening> kept;
   for (Listening& l : listening_) {
-    const bool is_wanted = std::any_of(next.listen.begin(), next.listen.end(), [&](const ListenConfig& w) { return w.address == l.configured; });
+    const bool is_wanted = std::any_of(next.listen.begin(), next.listen.end(), [&](const ListenConfig& w) { return address_of(w) == l.configured; });
     if (is_wanted) kept.push_back(std::move(l));
     else close(l);
   }
@@ -378,7 +391,14 @@ Response Gateway::State::dispatch(Request request) {
 
 void Gateway::State::post(unsigned worker, std::function<void()> f) {
   const std::lock_guard guard(workers_change_);
-  if (worker < workers_.size()) workers_[worker]->post(std::move(f));
+  if (worker >= workers_.size()) return;
+  workers_[worker]->post([this, f = std::move(f)] {
+    try {
+      f();
+    } catch (...) {
+      shared.log(LogLevel::error, "what was posted to a worker threw: " + detail::text_of(std::current_exception()));
+    }
+  });
 }
 
 asio::ip::tcp::endpoint Gateway::State::first_address() const {

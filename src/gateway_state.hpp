@@ -58,12 +58,12 @@ struct Gateway::State {
   Limits file_limits;
   Definitions definitions;
   proxy::Shared shared;
-  std::function<void()> on_stopped;
 
   Config read_file() const;
   void check();
-  bool is_running() const;
   void start();
+  /// Starts unless the gateway runs already; `stopped` is called when somebody has stopped it.
+  void serve(std::function<void()> stopped);
   void stop();
   void abort();
   void apply(Config next);
@@ -77,13 +77,14 @@ struct Gateway::State {
   using Address = asio::ip::tcp::endpoint;
   /// The sockets of one configured address, one per worker.
   struct Listening {
-    std::string configured;
+    Address configured;
     Address bound;
     std::vector<std::shared_ptr<net::Listener>> sockets;
   };
 
   std::shared_ptr<const proxy::Snapshot> compile_or_throw(const Config& c);
   std::vector<Listening> open_listeners(const Config& next, Problems& problems);
+  void start_locked();
   void apply_locked(Config next);
   void reload_locked();
   void end_workers(Duration limit);
@@ -95,6 +96,7 @@ struct Gateway::State {
   // Changing: one at a time.
   mutable std::mutex change_;
   bool is_running_ = false;
+  std::function<void()> on_stopped_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
   std::mutex workers_change_;       // for those who must not wait for a change: the list itself
   std::vector<std::unique_ptr<WorkerThread>> workers_;

@@ -151,9 +151,12 @@ class GW_EXPORT Gateway {
   /// `ConfigError` if the configuration or a listener is wrong. A gateway that was started already
   /// goes on serving.
   void run();
+  /// The same on `address`, too, if the configuration does not have it yet.
   void run(std::string address);
   /// Serves in the background until the server is stopped or destroyed. Installs no signal handlers.
   [[nodiscard]] Server start();
+  /// The same on `address`, too, if the configuration does not have it yet. If it throws, the
+  /// configuration is as before.
   [[nodiscard]] Server start(std::string address);
   /// Drains as `run` does, and waits for it. Does nothing if the gateway does not run.
   void stop();
@@ -175,7 +178,7 @@ class GW_EXPORT Gateway {
   Response dispatch(Request request);
   Response dispatch(Method method, std::string_view target, Body body = {}) { return dispatch(Request(method, target, std::move(body))); }
 
-  /// Runs `f` on worker `worker` (0 .. workers-1) of a gateway that runs.
+  /// Runs `f` on worker `worker` (0 .. workers-1) of a gateway that runs; what it throws is logged.
   void post(unsigned worker, std::function<void()> f);
 
  private:

@@ -38,7 +38,7 @@ struct UpstreamTimeouts {
 /// The options of an upstream.
 struct UpstreamOptions {
   Balance balance = Balance::p2c;
-  UpstreamTimeouts timeouts;
+  UpstreamTimeouts timeouts{};
   /// Put before every path that is forwarded: base "/v1" and path "/x" give "/v1/x" (docs/routing.md).
   std::string base_path = "/";
   std::size_t idle_connections = 64;  ///< free connections kept per endpoint and worker

@@ -1,7 +1,5 @@
 #include "gateway_state.hpp"
 
-#include <gw/middleware/access_log.hpp>
-
 #include <asio/signal_set.hpp>
 
 #include <algorithm>

@@ -5,9 +5,6 @@
 
 #include <asio/co_spawn.hpp>
 
-#include <array>
-#include <charconv>
-
 namespace gw {
 inline namespace v0 {
 namespace proxy {

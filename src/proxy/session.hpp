@@ -31,9 +31,6 @@ struct Session final : Body::Source, Client {
 
   Task<> interim(const Response& response) override;
 
-  /// Whether the body of the request was read to its end.
-  bool has_body_ended() const noexcept { return has_ended; }
-
   Worker& worker;
   Transport* transport = nullptr;
   Exchange exchange;

@@ -69,6 +69,11 @@ void Context::set_id(std::string_view id) {
   if (id.size() <= longest_id && is_token(id)) id_ = arena_.copy(id);
 }
 
+void Context::set_consumer(std::string_view name) {
+  check_thread();
+  consumer_ = arena_.copy(name);
+}
+
 void Context::log(LogLevel level, std::string_view line) const {
   if (!host_) return;
   std::string text;
@@ -99,7 +104,7 @@ void ContextAccess::end(Context& c) {
   c.has_reply_ = c.head_sent_ = c.is_complete_ = false;
   c.failure_.reset();
   c.host_ = nullptr;
-  c.route_ = c.client_address_ = c.id_ = {};
+  c.route_ = c.client_address_ = c.consumer_ = c.id_ = {};
   c.bytes_sent_ = 0;
   c.entered_ = 0;
   c.arena_.clear();

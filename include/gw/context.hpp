@@ -87,6 +87,10 @@ class GW_EXPORT Context {
   void set_id(std::string_view id);
   /// The client's IP address as text, "127.0.0.1" or "::1"; empty for `Gateway::dispatch`.
   std::string_view client_address() const noexcept { return client_address_; }
+  /// Who authenticated: the name that `set_consumer` was given; empty if nobody did.
+  std::string_view consumer() const noexcept { return consumer_; }
+  /// Keeps a copy of `name` as the consumer of this request; views of the old one stay valid.
+  void set_consumer(std::string_view name);
   /// When the first byte of the request arrived.
   std::chrono::system_clock::time_point started() const noexcept { return started_; }
   /// Time since then.
@@ -136,6 +140,7 @@ class GW_EXPORT Context {
   detail::Host* host_ = nullptr;
   std::string_view route_;
   std::string_view client_address_;
+  std::string_view consumer_;
   std::chrono::system_clock::time_point started_;
   std::chrono::steady_clock::time_point started_steady_;
   std::uint64_t bytes_sent_ = 0;

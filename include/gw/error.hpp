@@ -56,6 +56,9 @@ enum class Error {
   // The gateway itself.
   no_route,                  ///< 404
   method_not_allowed,        ///< 405 with Allow
+  unauthorized,              ///< 401 with WWW-Authenticate, no or wrong credentials
+  forbidden,                 ///< 403, this client may not
+  rate_limited,              ///< 429 with Retry-After
   handler_failed,            ///< 500, user code threw or did not answer
   overloaded,                ///< 503, limits.connections
   loop_detected,             ///< 508, our own pseudonym is in Via

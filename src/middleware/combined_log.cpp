@@ -80,7 +80,9 @@ void append_log_time(std::string& out, std::chrono::sys_seconds time) {
 
 void append_combined(std::string& out, const Context& c) {
   append_quotable(out, c.client_address());
-  out += " - - [";
+  out += " - ";
+  append_quotable(out, c.consumer());
+  out += " [";
   append_cached_time(out, std::chrono::floor<std::chrono::seconds>(c.started()));
   out += "] \"";
   out += to_string(c.req.method);

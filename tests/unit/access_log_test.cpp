@@ -175,6 +175,14 @@ TEST_CASE("access_log: a line in the combined format") {
          ContextAccess::add_bytes_sent(c, 2326);
        },
        "192.0.2.7 - - [", "] \"GET /foo?x=1 HTTP/1.1\" 200 2326 \"http://a/\" \"curl/8.5\"\n"},
+      {"a consumer",
+       [](gw::Context& c) {
+         ContextAccess::begin(c, nullptr, 1, 1, "::1");
+         c.req = gw::Request(gw::Method::get, "/");
+         c.set_consumer("alice");
+         c.reply(204);
+       },
+       "::1 - alice [", "] \"GET / HTTP/1.1\" 204 0 \"-\" \"-\"\n"},
       {"nothing known, from a dispatch",
        [](gw::Context& c) {
          c.req = gw::Request(gw::Method::delete_, "/");

@@ -23,6 +23,21 @@ std::string id_of(std::uint64_t seed, std::uint64_t number) {
 
 }  // namespace
 
+TEST_CASE("context: the consumer is a copy of the last name that was set, and nobody after the end") {
+  Context c;
+  CHECK(c.consumer().empty());
+  std::string name = "alice";
+  c.set_consumer(name);
+  name = "mallory";
+  const std::string_view first = c.consumer();
+  CHECK(first == "alice");
+  c.set_consumer("bob");
+  CHECK(c.consumer() == "bob");
+  CHECK(first == "alice");
+  ContextAccess::end(c);
+  CHECK(c.consumer().empty());
+}
+
 TEST_CASE("context: a reply is the response, and a later one replaces it") {
   Context c;
   CHECK_FALSE(c.has_reply());

@@ -174,6 +174,15 @@ template <class T>
 void read_size(const Value& value, T& out, Bounds bounds) {
   if (const auto bytes = value.size(bounds)) out = static_cast<T>(*bytes);
 }
+/// Reads a text, unless `mistake` says what is wrong with it.
+inline void read_checked(const Value& value, std::string& out, std::string (*mistake)(std::string_view)) {
+  const auto text = value.text();
+  if (!text) return;
+  if (std::string what = mistake(*text); !what.empty())
+    value.problem(std::move(what));
+  else
+    out = *text;
+}
 
 }  // namespace config
 }  // namespace v0

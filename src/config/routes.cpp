@@ -1,0 +1,125 @@
+#include "config/routes.hpp"
+
+#include "config/stages.hpp"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+namespace config {
+namespace {
+
+/// A route while it is read.
+struct RouteDraft {
+  RouteConfig route;
+  Place name_place;
+  bool has_pattern = false;
+  bool has_action = false;
+};
+
+void read_name(const Value& value, RouteDraft& draft) {
+  draft.name_place = value.place();
+  read_checked(value, draft.route.rule.name, name_mistake);
+}
+
+void read_pattern(const Value& value, RouteDraft& draft, RouteRule::Kind kind) {
+  if (draft.has_pattern) return value.problem("a route has either a path or a prefix");
+  draft.has_pattern = true;
+  draft.route.rule.kind = kind;
+  read(value, draft.route.rule.pattern);
+}
+
+void read_hosts(const Value& value, RouteRule& rule) {
+  value.each_of_one_or_more("a host or a list of hosts", [&](const Value& host) {
+    if (const auto text = host.text()) rule.hosts.emplace_back(*text);
+  });
+}
+
+void read_methods(const Value& value, RouteRule& rule) {
+  value.each_of_one_or_more("a list of methods", [&](const Value& item) {
+    const auto name = item.text();
+    if (!name) return;
+    if (const auto method = parse_method(*name))
+      rule.methods.insert(*method);
+    else
+      item.problem(quote(*name) + " is no method that gw knows" + did_you_mean(*name, detail::method_names));
+  });
+}
+
+/// {name: value}; the names of headers are tokens (RFC 9110 5.1).
+void read_tests(const Value& value, std::vector<FieldTest>& out, bool are_headers) {
+  value.each_entry("a map of names and values", [&](const Node::Key& name, const Value& item) {
+    if (are_headers && !is_token(name.text)) return item.problem(quote(name.text) + " is no header name");
+    if (const auto text = item.text_or_empty()) out.push_back({name.text, std::string(*text)});
+  });
+}
+
+/// Whether the key of an action may be there; a route has one.
+bool begin_action(const Value& value, RouteDraft& draft) {
+  if (draft.has_action) value.problem("a route has either forward or handler");
+  return !std::exchange(draft.has_action, true);
+}
+
+void read_forward(const Value& value, RouteDraft& draft) {
+  ForwardConfig forward;
+  forward.place = value.place();
+  read_checked(value, forward.to, forward_mistake);
+  if (begin_action(value, draft) && !forward.to.empty()) draft.route.action = std::move(forward);
+}
+
+void read_handler(const Value& value, RouteDraft& draft) {
+  HandlerConfig handler;
+  handler.place = value.place();
+  read_checked(value, handler.name, name_mistake);
+  if (begin_action(value, draft) && !handler.name.empty()) draft.route.action = std::move(handler);
+}
+
+constexpr Key<RouteDraft> route_keys[] = {
+    {"name", read_name},
+    {"path", [](const Value& v, RouteDraft& d) { read_pattern(v, d, RouteRule::Kind::path); }},
+    {"prefix", [](const Value& v, RouteDraft& d) { read_pattern(v, d, RouteRule::Kind::prefix); }},
+    {"host", [](const Value& v, RouteDraft& d) { read_hosts(v, d.route.rule); }},
+    {"methods", [](const Value& v, RouteDraft& d) { read_methods(v, d.route.rule); }},
+    {"headers", [](const Value& v, RouteDraft& d) { read_tests(v, d.route.rule.headers, true); }},
+    {"query", [](const Value& v, RouteDraft& d) { read_tests(v, d.route.rule.query, false); }},
+    {"use", [](const Value& v, RouteDraft& d) { read_stages(v, d.route.use); }},
+    {"forward", read_forward},
+    {"handler", read_handler},
+    {"strip_prefix", [](const Value& v, RouteDraft& d) { read(v, d.route.strip_prefix); }},
+    {"preserve_host", [](const Value& v, RouteDraft& d) { read(v, d.route.preserve_host); }},
+    {"regex"},
+    {"priority"},
+    {"rewrite"},
+    {"redirect"},
+    {"reply"},
+    {"keep_slashes"},
+    {"timeouts"},
+    {"limits"},
+};
+
+}  // namespace
+
+void read_routes(const Value& value, std::vector<RouteConfig>& out) {
+  std::map<std::string, std::string> names;  // and the path of the route that has it
+  value.each_element("a list of routes", [&](const Value& item) {
+    RouteDraft draft;
+    draft.route.place = item.place();
+    const bool all_known = read_map(item, draft, route_keys);
+    if (!item.is_mapping()) return;
+    if (all_known && !draft.has_pattern) item.problem("a route needs a path or a prefix");
+    const std::string& name = draft.route.rule.name;
+    if (!name.empty()) {
+      const auto [first, is_new] = names.emplace(name, draft.route.place.path);
+      if (!is_new) item.problem_at(draft.name_place, taken_name(name, first->second));
+    }
+    out.push_back(std::move(draft.route));
+  });
+}
+
+}  // namespace config
+}  // namespace v0
+}  // namespace gw

@@ -7,6 +7,7 @@
 #include <gw/error.hpp>
 
 #include <gw/http.hpp>
+#include <gw/network.hpp>
 #include <gw/body.hpp>
 #include <gw/message.hpp>
 #include <gw/path.hpp>

@@ -1,5 +1,6 @@
 // gw::core needs nothing but the standard library: not even the compiled part of gw.
 #include <gw/balancer.hpp>
+#include <gw/network.hpp>
 #include <gw/pool.hpp>
 #include <gw/router.hpp>
 

@@ -10,7 +10,7 @@ import sys
 # What the design fixes. Other headers choose their level, except in these folders.
 LEVELS = {
     0: "version error",
-    1: "http body task message limits",
+    1: "http body task message limits network",
     2: "context router middleware metrics",
     3: "transport upstream pool balancer",
     4: "forward",
@@ -18,7 +18,7 @@ LEVELS = {
 }
 FOLDERS = {"include/gw/middleware": 4, "src/h1": 1, "src/net": 3, "src/proxy": 4, "src/middleware": 4, "src/config": 5}
 # Usable with nothing but the standard library: no Asio, however deep.
-CORE = "version error http limits path params route router upstream pool balancer"
+CORE = "version error http limits network path params route router upstream pool balancer"
 # Seen by sources alone, so that no user needs their headers.
 PRIVATE = ("llhttp", "rapidjson", "yaml-cpp", "openssl", "re2", "nghttp2")
 

@@ -3,6 +3,8 @@
 /// like. Syntax only: nothing is resolved. Std only; every function may be called from any thread.
 #pragma once
 
+#include <gw/network.hpp>
+
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -33,54 +35,9 @@ struct UpstreamUrl {
 };
 
 /// Whether `text` is a dotted quad without leading zeros.
-constexpr bool is_ipv4(std::string_view text) noexcept {
-  for (int part = 0; part < 4; ++part) {
-    std::size_t digits = 0;
-    unsigned value = 0;
-    while (digits < text.size() && digits < 4 && text[digits] >= '0' && text[digits] <= '9')
-      value = value * 10 + static_cast<unsigned>(text[digits++] - '0');
-    if (digits == 0 || digits > 3 || value > 255 || (digits > 1 && text[0] == '0')) return false;
-    text.remove_prefix(digits);
-    if (part == 3) return text.empty();
-    if (text.empty() || text[0] != '.') return false;
-    text.remove_prefix(1);
-  }
-  return false;
-}
-
+constexpr bool is_ipv4(std::string_view text) noexcept { return parse_ipv4(text).has_value(); }
 /// Whether `text` is an IPv6 address without brackets and without a zone (RFC 4291 2.2).
-constexpr bool is_ipv6(std::string_view text) noexcept {
-  const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); };
-  int groups = 0;
-  bool has_gap = false;
-  if (text.substr(0, 2) == "::") {
-    has_gap = true;
-    text.remove_prefix(2);
-    if (text.empty()) return true;
-  }
-  while (true) {
-    // The last 32 bits may be written as IPv4.
-    if (text.find(':') == std::string_view::npos && is_ipv4(text)) {
-      groups += 2;
-      break;
-    }
-    std::size_t digits = 0;
-    while (digits < text.size() && is_hex(text[digits])) ++digits;
-    if (digits == 0 || digits > 4) return false;
-    ++groups;
-    text.remove_prefix(digits);
-    if (text.empty()) break;
-    if (text[0] != ':') return false;
-    text.remove_prefix(1);
-    if (!text.empty() && text[0] == ':') {
-      if (has_gap) return false;
-      has_gap = true;
-      text.remove_prefix(1);
-      if (text.empty()) break;
-    }
-  }
-  return has_gap ? groups < 8 : groups == 8;
-}
+constexpr bool is_ipv6(std::string_view text) noexcept { return parse_ipv6(text).has_value(); }
 
 /// Whether `text` is a host name (RFC 1123 2.1, and `_`, which container networks use). What ends
 /// like a number must be an IPv4 address: "10.0.0.256" is a slip and not a name.

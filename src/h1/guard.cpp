@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 
 namespace gw {
 inline namespace v0 {
@@ -32,6 +34,8 @@ constexpr auto classes = [] {
   return table;
 }();
 
+bool is_space(char c) noexcept { return c == ' ' || c == '\t'; }
+
 bool is(char c, Class wanted) noexcept { return (classes[static_cast<unsigned char>(c)] & wanted) != 0; }
 
 /// The first place from `i` on, before `end`, whose byte is not of `wanted`; `end` if all are.
@@ -46,6 +50,26 @@ std::size_t skip(std::string_view bytes, std::size_t i, std::size_t end, Class w
   }
   while (i < end && is(text[i], wanted)) ++i;
   return i;
+}
+
+/// The same for values, which are most bytes of a head: eight per turn.
+std::size_t skip_value(std::string_view bytes, std::size_t i, std::size_t end) noexcept {
+  constexpr std::uint64_t each = 0x0101010101010101u;
+  while (std::endian::native == std::endian::little && i + 8 <= end) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data() + i, 8);
+    // The lowest marked byte is a control or DEL; marks above it may be borrows of the subtractions.
+    const std::uint64_t is_del = word ^ (each * 0x7f);
+    const std::uint64_t marks = (((word - each * 0x20) & ~word) | ((is_del - each) & ~is_del)) & (each * 0x80);
+    if (marks == 0) {
+      i += 8;
+      continue;
+    }
+    i += static_cast<std::size_t>(std::countr_zero(marks)) / 8;
+    if (bytes[i] != '\t') return i;
+    ++i;
+  }
+  return skip(bytes, i, end, value_byte);
 }
 
 std::uint32_t offset(std::size_t i) noexcept { return static_cast<std::uint32_t>(i); }
@@ -105,20 +129,23 @@ std::size_t HeadGuard::step(std::string_view bytes, std::size_t i, std::size_t w
       return i + 1;
     case State::method: return read_method(bytes, i, window);
     case State::target: return read_target(bytes, i, window);
-    case State::version: read_version(c); return i + 1;
+    case State::version: return read_version(bytes, i, window);
     case State::status: read_status(c); return i + 1;
     case State::status_end: read_status_end(c); return i + 1;
     case State::reason:
-      i = skip(bytes, i, window, value_byte);
+      i = skip_value(bytes, i, window);
       if (i == window) return i;
       if (bytes[i] == '\r') state_ = State::line_end;
       else refuse_at(bytes[i], Error::bad_response);
       return i + 1;
     case State::line_end: expect_line_feed(c, State::field); return i + 1;
-    case State::field: begin_field(c, i); return i + 1;
+    case State::field:
+      if (const std::size_t next = read_fields(bytes, i, window); next > i) return next;
+      begin_field(c, i);
+      return i + 1;
     case State::name: return read_name(bytes, i, window);
     case State::value_start:
-      if (c == ' ' || c == '\t') return i + 1;
+      if (is_space(c)) return i + 1;
       field_.value.begin = offset(i);
       state_ = State::value;
       return i;
@@ -155,6 +182,17 @@ std::size_t HeadGuard::read_target(std::string_view bytes, std::size_t i, std::s
 
 /// HTTP-version is "HTTP/" DIGIT "." DIGIT (RFC 9112 2.3), then the end of a request line or the
 /// space of a status line.
+std::size_t HeadGuard::read_version(std::string_view bytes, std::size_t i, std::size_t window) {
+  constexpr std::string_view usual = "HTTP/1.1";
+  if (position_ == 0 && window - i >= usual.size() && bytes.substr(i, usual.size()) == usual) {
+    minor_version_ = 1;
+    position_ = usual.size();
+    return i + usual.size();
+  }
+  read_version(bytes[i]);
+  return i + 1;
+}
+
 void HeadGuard::read_version(char c) {
   constexpr std::string_view form = "HTTP/d.d";
   const Error malformed = kind_ == Kind::request ? Error::bad_request_line : Error::bad_response;
@@ -191,6 +229,24 @@ void HeadGuard::read_status_end(char c) {
   else refuse_at(c, Error::bad_response);
 }
 
+/// Takes the field lines from `i` on that are there as a whole and right, without the states between their parts: nearly all
+/// are. Where the next line begins; that one the states look at, byte by byte, and say what is wrong with it.
+std::size_t HeadGuard::read_fields(std::string_view bytes, std::size_t i, std::size_t window) {
+  while (fields_.size() < field_limit_) {
+    const std::size_t name_end = skip(bytes, i, window, token_byte);
+    if (name_end == i || name_end == window || bytes[name_end] != ':') break;
+    std::size_t begin = name_end + 1;
+    while (begin < window && is_space(bytes[begin])) ++begin;
+    const std::size_t line_end = skip_value(bytes, begin, window);
+    if (window - line_end < 2 || bytes[line_end] != '\r' || bytes[line_end + 1] != '\n') break;
+    std::size_t end = line_end;
+    while (end > begin && is_space(bytes[end - 1])) --end;
+    fields_.push_back({{offset(i), offset(name_end)}, {offset(begin), offset(end)}});
+    i = line_end + 2;
+  }
+  return i;
+}
+
 void HeadGuard::begin_field(char c, std::size_t i) {
   if (c == '\r') {
     state_ = State::head_end;
@@ -214,11 +270,11 @@ std::size_t HeadGuard::read_name(std::string_view bytes, std::size_t i, std::siz
 }
 
 std::size_t HeadGuard::read_value(std::string_view bytes, std::size_t i, std::size_t window) {
-  i = skip(bytes, i, window, value_byte);
+  i = skip_value(bytes, i, window);
   if (i == window) return i;
   if (bytes[i] != '\r') return refuse_at(bytes[i], Error::bad_field), i;
   std::size_t end = i;
-  while (end > field_.value.begin && (bytes[end - 1] == ' ' || bytes[end - 1] == '\t')) --end;
+  while (end > field_.value.begin && is_space(bytes[end - 1])) --end;
   field_.value.end = offset(end);
   fields_.push_back(field_);
   state_ = State::value_end;

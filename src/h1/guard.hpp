@@ -55,7 +55,7 @@ class HeadGuard {
   void reset() noexcept;
 
   /// Goes on with `bytes`: everything received of this head, of which the part that was there in
-  /// the last call is not read again. Call `reset()` after an end; after an error it stays.
+  /// the last call is not read again (but for its last line, at most once more). Call `reset()` after an end; after an error it stays.
   ///
   /// Errors of a request: malformed ones name the part; `head_too_large` and `target_too_long` come
   /// with the first byte too many; `unknown_method` as soon as the method is longer than any;
@@ -85,9 +85,11 @@ class HeadGuard {
   std::size_t step(std::string_view bytes, std::size_t i, std::size_t window);
   std::size_t read_method(std::string_view bytes, std::size_t i, std::size_t window);
   std::size_t read_target(std::string_view bytes, std::size_t i, std::size_t window);
+  std::size_t read_version(std::string_view bytes, std::size_t i, std::size_t window);
   void read_version(char c);
   void read_status(char c);
   void read_status_end(char c);
+  std::size_t read_fields(std::string_view bytes, std::size_t i, std::size_t window);
   void begin_field(char c, std::size_t i);
   std::size_t read_name(std::string_view bytes, std::size_t i, std::size_t window);
   std::size_t read_value(std::string_view bytes, std::size_t i, std::size_t window);

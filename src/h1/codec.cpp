@@ -66,7 +66,7 @@ std::optional<Error> RequestCodec::read_head(std::string_view head, Request& req
   const std::uint64_t length = fields_.content_length().value_or(0);
   const Framing framing = fields_.chunked() ? Framing::chunked : fields_.content_length() ? Framing::length : Framing::none;
   expects_continue_ = expects_continue_ && (framing == Framing::chunked || length > 0);
-  return content_.start(head.substr(guard_.start()), framing, length);
+  return content_.start(guard_, head, framing, length);
 }
 
 std::optional<Error> RequestCodec::read_start_line(std::string_view head, Request& request) {
@@ -165,7 +165,7 @@ std::optional<Error> ResponseCodec::read_head(std::string_view head, Response& r
   }
   if (const auto error = fields_.conflict(version_)) return error;
   const Framing framing = find_framing();
-  return content_.start(head, framing, framing == Framing::length ? fields_.content_length().value_or(0) : 0);
+  return content_.start(guard_, head, framing, framing == Framing::length ? fields_.content_length().value_or(0) : 0);
 }
 
 /// RFC 9112 6.3, in its order.

@@ -13,6 +13,15 @@ bool is_hex(char c) noexcept { return (c >= '0' && c <= '9') || ((c | 0x20) >= '
 bool is_tchar(char c) noexcept { return detail::token_characters[static_cast<unsigned char>(c)]; }
 bool is_text(char c) noexcept { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f); }
 
+/// Whether a field may be one of those that llhttp acts on: upgrade, connection, content-length, proxy-connection and
+/// transfer-encoding. Their lengths tell them from most others.
+bool may_frame(const FieldSpan& field) noexcept {
+  switch (field.name.size()) {
+    case 7: case 10: case 14: case 16: case 17: return true;
+    default: return false;
+  }
+}
+
 /// More digits than any 64 bit size has.
 constexpr int chunk_size_digits = 16;
 
@@ -80,10 +89,26 @@ void ContentReader::reset() noexcept {
   trailers_.clear();
 }
 
-std::optional<Error> ContentReader::start(std::string_view head, Framing framing, std::uint64_t length) noexcept {
+/// Shows llhttp the start line and the fields that frame the message. The guard has read every byte of the others, and
+/// to read them once more costs more than all else of a head.
+bool ContentReader::show_head(const HeadGuard& guard, std::string_view head) noexcept {
+  std::size_t from = guard.start();
+  const auto feed_to = [&](std::size_t end) { return from == end || parser_.feed(head.substr(from, end - from)); };
+  const auto& fields = guard.fields();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (may_frame(fields[i])) continue;
+    if (!feed_to(fields[i].name.begin)) return false;
+    const bool is_last = i + 1 == fields.size();
+    from = is_last ? head.size() - std::string_view("\r\n").size() : fields[i + 1].name.begin;
+  }
+  return feed_to(head.size());
+}
+
+std::optional<Error> ContentReader::start(const HeadGuard& guard, std::string_view head, Framing framing, std::uint64_t length) noexcept {
   framing_ = framing;
   length_ = left_ = length;
-  if (!parser_.accepts_head(head, framing, length)) return Error::malformed_request;
+  parser_.expect(framing, length);
+  if (!show_head(guard, head) || !parser_.has_accepted_head()) return Error::malformed_request;
   switch (framing) {
     case Framing::none: state_ = State::ended; break;
     case Framing::length: state_ = length > 0 ? State::counted : State::ended; break;

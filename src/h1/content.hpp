@@ -64,9 +64,9 @@ class ContentReader {
   /// Forgets the message; keeps memory.
   void reset() noexcept;
 
-  /// Begins the body that belongs to the complete, guarded `head`. Errors: `malformed_request` if
+  /// Begins the body that belongs to `head`, of which `guard` found the end. Errors: `malformed_request` if
   /// llhttp does not accept the head or frames it otherwise, `body_too_large` for a declared length.
-  std::optional<Error> start(std::string_view head, Framing framing, std::uint64_t length) noexcept;
+  std::optional<Error> start(const HeadGuard& guard, std::string_view head, Framing framing, std::uint64_t length) noexcept;
 
   /// The next piece of `bytes`, which are received and not yet consumed. Consumes all of them or
   /// returns content. Errors: `bad_chunk`, `bad_trailer`, `body_too_large`, `head_too_large` (trailers);
@@ -84,6 +84,7 @@ class ContentReader {
  private:
   enum class State : std::uint8_t { counted, until_close, chunk_head, chunk_data, chunk_end, trailers, ended };
 
+  bool show_head(const HeadGuard& guard, std::string_view head) noexcept;
   void read_chunk_head(std::string_view bytes, BodyPiece& piece) noexcept;
   void begin_chunk() noexcept;
   void read_chunk_end(std::string_view bytes, BodyPiece& piece) noexcept;

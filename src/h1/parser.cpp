@@ -87,12 +87,14 @@ void Parser::reset() noexcept {
   state_->chunk_size.reset();
 }
 
-bool Parser::accepts_head(std::string_view head, Framing framing, std::uint64_t length) noexcept {
+void Parser::expect(Framing framing, std::uint64_t length) noexcept {
   state_->framing = framing;
   state_->length = length;
-  if (!state_->execute(head) || !state_->head_complete) return false;
-  const bool has_rest = framing == Framing::chunked || framing == Framing::until_close || length > 0;
-  return state_->message_complete != has_rest;
+}
+
+bool Parser::has_accepted_head() const noexcept {
+  const bool has_rest = state_->framing == Framing::chunked || state_->framing == Framing::until_close || state_->length > 0;
+  return state_->head_complete && state_->message_complete != has_rest;
 }
 
 bool Parser::feed(std::string_view bytes) noexcept { return state_->execute(bytes); }

@@ -27,12 +27,12 @@ class Parser {
   /// Forgets everything: the next bytes begin a head.
   void reset() noexcept;
 
-  /// Feeds a complete head; whether llhttp accepts it, alone, and frames its body as told. After
-  /// true with `Framing::chunked`, `feed` takes the body.
-  [[nodiscard]] bool accepts_head(std::string_view head, Framing framing, std::uint64_t length) noexcept;
-
-  /// Feeds bytes of a chunked body; whether they are well-formed.
+  /// Says, before anything is fed, how the guard's rules frame the body: llhttp's own reading must be the same.
+  void expect(Framing framing, std::uint64_t length) noexcept;
+  /// Feeds bytes of a head or of a chunked body; whether they are well-formed.
   [[nodiscard]] bool feed(std::string_view bytes) noexcept;
+  /// Whether what was fed is a head, whole and alone, that frames its body as expected.
+  bool has_accepted_head() const noexcept;
   /// The size of the chunk whose head `feed` has just completed; asking takes it.
   std::optional<std::uint64_t> take_chunk_size() noexcept;
   /// Whether the last chunk and the trailers were fed.

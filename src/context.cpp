@@ -74,6 +74,12 @@ void Context::set_consumer(std::string_view name) {
   consumer_ = arena_.copy(name);
 }
 
+int Context::final_status() const noexcept {
+  if (head_sent_) return res.status;
+  const bool client_left = !has_reply_ || (failure_ && failure_->code == Error::client_gone);
+  return client_left ? status_of(Error::client_gone) : res.status;
+}
+
 void Context::log(LogLevel level, std::string_view line) const {
   if (!host_) return;
   std::string text;
@@ -90,6 +96,7 @@ void ContextAccess::begin(Context& c, Host* host, std::uint64_t id_seed, std::ui
   c.id_seed_ = id_seed;
   c.id_number_ = id_number;
   c.client_address_ = client_address;
+  c.bytes_received_ = 0;  // content that was dropped behind the last response has moved it
   c.started_ = std::chrono::system_clock::now();
   c.started_steady_ = std::chrono::steady_clock::now();
   c.thread_ = std::this_thread::get_id();
@@ -105,7 +112,7 @@ void ContextAccess::end(Context& c) {
   c.failure_.reset();
   c.host_ = nullptr;
   c.route_ = c.client_address_ = c.consumer_ = c.id_ = {};
-  c.bytes_sent_ = 0;
+  c.bytes_sent_ = c.bytes_received_ = 0;
   c.entered_ = 0;
   c.arena_.clear();
 }

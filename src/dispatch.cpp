@@ -24,6 +24,7 @@ Task<> dispatch_on(proxy::Worker& worker, Request& request, Response& response) 
   Context& c = exchange.context;
   c.req = std::move(request);
   exchange.begin(proxy::Peer{});
+  detail::ContextAccess::add_bytes_received(c, c.req.body.text().size());
   if (!exchange.run_now(false)) co_await exchange.run();
   detail::ContextAccess::set_head_sent(c);
   // A response to HEAD, and one with 204 or 304, ends with its head (RFC 9112 6.3).

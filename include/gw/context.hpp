@@ -97,6 +97,12 @@ class GW_EXPORT Context {
   std::chrono::nanoseconds elapsed() const noexcept { return std::chrono::steady_clock::now() - started_steady_; }
   /// Bytes of response content sent so far; complete in `done`.
   std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
+  /// Bytes of request content that were read so far, by whoever reads it. What is read only to be
+  /// dropped, behind the response, does not count.
+  std::uint64_t bytes_received() const noexcept { return bytes_received_; }
+  /// The status that the client got, for `done` hooks: that of `res`, or 499 (`Error::client_gone`) if
+  /// the client left before a head was sent.
+  int final_status() const noexcept;
   /// Whether the whole response was handed to the client; known in `done`.
   bool is_complete() const noexcept { return is_complete_; }
   /// Writes a line to the gateway's log, followed by the request's id. Control characters become
@@ -144,6 +150,7 @@ class GW_EXPORT Context {
   std::chrono::system_clock::time_point started_;
   std::chrono::steady_clock::time_point started_steady_;
   std::uint64_t bytes_sent_ = 0;
+  std::uint64_t bytes_received_ = 0;
   std::uint64_t id_seed_ = 0;
   std::uint64_t id_number_ = 0;
   std::size_t entered_ = 0;  // the stage that the pipeline has come to; tells a second next() from the first
@@ -172,6 +179,7 @@ struct ContextAccess {
   static void set_complete(Context& c) { c.is_complete_ = true; }
   static void set_failure(Context& c, Failure f) { c.failure_ = f; }
   static void add_bytes_sent(Context& c, std::uint64_t n) { c.bytes_sent_ += n; }
+  static void add_bytes_received(Context& c, std::uint64_t n) { c.bytes_received_ += n; }
   static std::size_t& entered(Context& c) { return c.entered_; }
   static Host* host(Context& c) { return c.host_; }
   static Arena& arena(Context& c) { return c.arena_; }

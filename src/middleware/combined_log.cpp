@@ -38,12 +38,6 @@ void append_cached_time(std::string& out, std::chrono::sys_seconds time) {
   out += last.text;
 }
 
-int logged_status(const Context& c) noexcept {
-  if (c.is_head_sent()) return c.res.status;
-  const bool client_left = !c.has_reply() || (c.failure() && c.failure()->code == Error::client_gone);
-  return client_left ? status_of(Error::client_gone) : c.res.status;
-}
-
 }  // namespace
 
 void append_quotable(std::string& out, std::string_view text) {
@@ -89,7 +83,7 @@ void append_combined(std::string& out, const Context& c) {
   out += ' ';
   append_quotable(out, c.req.target());
   out += c.req.version == Version::http10 ? " HTTP/1.0\" " : " HTTP/1.1\" ";
-  append_number(out, static_cast<std::uint64_t>(logged_status(c)));
+  append_number(out, static_cast<std::uint64_t>(c.final_status()));
   out += ' ';
   append_number(out, c.bytes_sent());
   out += " \"";

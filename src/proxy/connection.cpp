@@ -394,6 +394,7 @@ Task<> Connection::tunnel(Call& upstream) {
   if (co_await pieces.write(*transport_, s.timeouts.client_write)) co_return;
   Tunnel relay(worker_, s.timeouts.client_idle);
   co_await relay.run({*transport_, s.buffer}, {upstream.transport(), upstream.buffer()});
+  ContextAccess::add_bytes_received(c, relay.to_upstream());
   ContextAccess::add_bytes_sent(c, relay.to_client());
   ContextAccess::set_complete(c);
 }

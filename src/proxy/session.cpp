@@ -31,6 +31,7 @@ std::optional<Chunk> Session::ready() {
     }
     buffer.consume(piece->consumed);
     has_ended = piece->ended;
+    detail::ContextAccess::add_bytes_received(exchange.context, piece->content.size());
     if (!piece->content.empty()) return piece->content;
     if (piece->consumed == 0) break;
   }

@@ -29,7 +29,8 @@ class Tunnel {
 
   Task<> run(End client, End upstream);
 
-  /// Bytes relayed to the client.
+  /// Bytes relayed to the upstream, and to the client.
+  std::uint64_t to_upstream() const noexcept { return to_upstream_; }
   std::uint64_t to_client() const noexcept { return to_client_; }
 
  private:

@@ -187,13 +187,17 @@ TEST_CASE("context: a context that ended is as good as a new one") {
   ContextAccess::set_head_sent(c);
   ContextAccess::set_complete(c);
   ContextAccess::add_bytes_sent(c, 10);
+  ContextAccess::add_bytes_received(c, 20);
   const std::string id(c.id());
   CHECK(c.client_address() == "10.0.0.1");
   CHECK(c.route() == "users");
   CHECK(c.bytes_sent() == 10);
+  CHECK(c.bytes_received() == 20);
+  CHECK(c.final_status() == 404);
   CHECK(c.is_complete());
 
   ContextAccess::end(c);
+  ContextAccess::add_bytes_received(c, 5);  // of content that was dropped behind the response
   ContextAccess::begin(c, nullptr, 1, 2, "10.0.0.2");
   CHECK(c.req.headers.empty());
   CHECK(c.params.empty());
@@ -204,6 +208,8 @@ TEST_CASE("context: a context that ended is as good as a new one") {
   CHECK_FALSE(c.is_head_sent());
   CHECK_FALSE(c.is_complete());
   CHECK(c.bytes_sent() == 0);
+  CHECK(c.bytes_received() == 0);
+  CHECK(c.final_status() == 499);
   CHECK(c.res.status == 200);
   CHECK(c.client_address() == "10.0.0.2");
   CHECK(c.id() != id);

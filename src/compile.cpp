@@ -60,14 +60,15 @@ bool is_inside(const Problem& problem, const Place& outer) { return problem.plac
 
 class Compiler {
  public:
-  Compiler(const Config& config, const Definitions& definitions, proxy::EndpointRegistry& registry, Problems& problems)
-      : config_(config), definitions_(definitions), registry_(registry), problems_(problems) {}
+  Compiler(const Config& config, const Definitions& definitions, proxy::Shared& shared, Problems& problems)
+      : config_(config), definitions_(definitions), shared_(shared), problems_(problems) {}
 
   std::shared_ptr<const Snapshot> compile() {
     config::check_references(config_, problems_);
     auto snapshot = std::make_shared<Snapshot>(config_.timeouts, config_.limits, resolve(config_.use, "use", definitions_, problems_));
     snapshot->router = build_router();
     if (!problems_.empty()) return nullptr;
+    snapshot->unrouted_metrics = shared_.metrics.route("");
     for (const UpstreamConfig& u : config_.upstreams) add_upstream(*snapshot, u.name, u.endpoints, u.options);
     for (std::size_t i = 0; i < config_.routes.size(); ++i) snapshot->routes.push_back(compile_route(*snapshot, i));
     return snapshot;
@@ -109,10 +110,10 @@ class Compiler {
     for (const EndpointOptions& e : wanted) {
       const std::optional<HostPort> address = detail::parse_endpoint(e.address);
       GW_ASSERT(address.has_value());
-      endpoints.push_back(registry_.find(*address));
+      endpoints.push_back(shared_.endpoints.find(*address));
       weights.push_back(e.weight);
     }
-    auto upstream = std::make_shared<const UpstreamState>(name, options, std::move(endpoints), weights);
+    auto upstream = std::make_shared<const UpstreamState>(name, options, std::move(endpoints), weights, shared_.metrics.upstream(name));
     snapshot.upstreams.emplace(name, upstream);
     return upstream;
   }
@@ -144,20 +145,22 @@ class Compiler {
     const auto* code = std::get_if<HandlerConfig>(&route.action);
     GW_ASSERT(to || code);
     Handler handler = to ? forward(snapshot, route, *to) : code->handler ? *code->handler : definitions_.handlers.find(code->name)->second;
-    return std::make_unique<const CompiledRoute>(CompiledRoute{snapshot.router.rules()[index].name, Pipeline(std::move(stages)), std::move(handler)});
+    const std::string& name = snapshot.router.rules()[index].name;
+    return std::make_unique<const CompiledRoute>(
+        CompiledRoute{name, Pipeline(std::move(stages)), std::move(handler), shared_.metrics.route(name)});
   }
 
   const Config& config_;
   const Definitions& definitions_;
-  proxy::EndpointRegistry& registry_;
+  proxy::Shared& shared_;
   Problems& problems_;
 };
 
 }  // namespace
 
-std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::EndpointRegistry& registry,
+std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::Shared& shared,
                                                Problems& problems) {
-  return Compiler(config, definitions, registry, problems).compile();
+  return Compiler(config, definitions, shared, problems).compile();
 }
 
 void check_routes(const Config& config, Problems& problems) {

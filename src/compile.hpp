@@ -5,7 +5,7 @@
 #include <gw/config.hpp>
 
 #include "proxy/snapshot.hpp"
-#include "proxy/upstream_state.hpp"
+#include "proxy/worker.hpp"
 
 #include <map>
 #include <memory>
@@ -21,8 +21,8 @@ struct Definitions {
 };
 
 /// Checks `config` whole and compiles it. With problems (those given and those found) the result is
-/// null. Endpoints come from `registry`, so that their state survives a reload. One thread.
-std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::EndpointRegistry& registry,
+/// null. Endpoints and counters come from `shared`, so that they survive a reload. One thread.
+std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::Shared& shared,
                                                Problems& problems);
 
 /// Appends what is wrong with the patterns of `config` and which of its routes conflict. Routes that `problems` names already

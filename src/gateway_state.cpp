@@ -48,7 +48,8 @@ void sort_by_place(Problems& problems) {
 }
 
 // Over the limit: say so quickly, without a session.
-void shed(int socket) {
+void shed(proxy::Worker& worker, int socket) {
+  worker.counters.shed.add();
   static constexpr std::string_view response =
       "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 56\r\nConnection: close\r\n\r\n"
       "{\"message\":\"the gateway is overloaded; try again later\"}";
@@ -59,7 +60,7 @@ void shed(int socket) {
 
 void admit(proxy::Worker& worker, int socket, const asio::ip::tcp::endpoint& client, std::uint16_t local_port) {
   if (worker.shared.connections.load(std::memory_order_relaxed) >= (*worker.snapshot)->limits.connections) {
-    shed(socket);
+    shed(worker, socket);
     return;
   }
   proxy::Connection::Origin origin{client.address().to_string(), local_port};
@@ -93,8 +94,8 @@ std::string to_text(const asio::ip::tcp::endpoint& address) {
 
 // --- WorkerThread ----------------------------------------------------------------------------------
 
-WorkerThread::WorkerThread(proxy::Shared& shared)
-    : worker_(std::make_unique<proxy::Worker>(shared, entropy())), work_(worker_->io.get_executor()), thread_([this] { worker_->io.run(); }) {}
+WorkerThread::WorkerThread(proxy::Shared& shared, std::size_t number)
+    : worker_(std::make_unique<proxy::Worker>(shared, entropy(), number)), work_(worker_->io.get_executor()), thread_([this] { worker_->io.run(); }) {}
 
 WorkerThread::~WorkerThread() {
   if (!thread_.joinable()) return;
@@ -145,7 +146,7 @@ Config Gateway::State::read_file() const {
 
 std::shared_ptr<const proxy::Snapshot> Gateway::State::compile_or_throw(const Config& c) {
   Problems problems;
-  auto compiled = compile(c, definitions, shared.endpoints, problems);
+  auto compiled = compile(c, definitions, shared, problems);
   if (compiled) return compiled;
   sort_by_place(problems);
   throw ConfigError(std::move(problems));
@@ -155,7 +156,7 @@ void Gateway::State::check() {
   const std::lock_guard lock(change_);
   Problems problems;
   if (config.listen.empty()) problems.push_back(no_listener());
-  if (compile(config, definitions, shared.endpoints, problems)) return;
+  if (compile(config, definitions, shared, problems)) return;
   sort_by_place(problems);
   throw ConfigError(std::move(problems));
 }
@@ -174,12 +175,13 @@ void Gateway::State::serve(std::function<void()> stopped) {
 
 void Gateway::State::start_locked() {
   if (config.listen.empty()) throw ConfigError({no_listener()});
+  const unsigned workers = config.workers ? config.workers : std::max(1u, std::thread::hardware_concurrency());
+  shared.metrics.set_workers(1 + workers);  // 0 is the private one
   snapshot_ = compile_or_throw(config);
 
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   {
     const std::lock_guard guard(workers_change_);
-    for (unsigned i = 0; i < (config.workers ? config.workers : cores); ++i) workers_.push_back(std::make_unique<WorkerThread>(shared));
+    for (unsigned i = 1; i <= workers; ++i) workers_.push_back(std::make_unique<WorkerThread>(shared, i));
   }
   publish(snapshot_);
   try {
@@ -191,6 +193,7 @@ void Gateway::State::start_locked() {
     throw;
   }
   is_running_ = true;
+  shared.metrics.configured(true);
   for (const Listening& l : listening_) shared.log(LogLevel::info, "listening on " + to_text(l.bound));
 }
 
@@ -280,12 +283,24 @@ void Gateway::State::abort() {
   for (const auto& w : workers_) asio::post(w->worker().io, [&worker = w->worker()] { worker.abort(); });
 }
 
-void Gateway::State::apply(Config next) {
+// Does `f`, which applies a configuration, and notes how that ended.
+template <class F>
+void Gateway::State::change(F&& f) {
   {
     const std::lock_guard lock(change_);
-    apply_locked(std::move(next));
+    try {
+      f();
+    } catch (...) {
+      if (is_running_) shared.metrics.configured(false);
+      throw;
+    }
+    if (is_running_) shared.metrics.configured(true);
   }
   wait_for_workers();
+}
+
+void Gateway::State::apply(Config next) {
+  change([&] { apply_locked(std::move(next)); });
 }
 
 void Gateway::State::apply_locked(Config next) {
@@ -301,7 +316,7 @@ void Gateway::State::apply_locked(Config next) {
     problems.push_back({place, "the number of workers cannot change while the gateway runs; it is " + std::to_string(config.workers)});
   }
   if (next.listen.empty()) problems.push_back(no_listener());
-  auto compiled = compile(next, definitions, shared.endpoints, problems);
+  auto compiled = compile(next, definitions, shared, problems);
   std::vector<Listening> opened;
   if (compiled) opened = open_listeners(next, problems);
   if (!problems.empty()) {
@@ -323,11 +338,7 @@ void Gateway::State::apply_locked(Config next) {
 }
 
 void Gateway::State::reload() {
-  {
-    const std::lock_guard lock(change_);
-    reload_locked();
-  }
-  wait_for_workers();
+  change([&] { reload_locked(); });
 }
 
 void Gateway::State::reload_locked() {
@@ -377,7 +388,7 @@ Response Gateway::State::dispatch(Request request) {
     const std::lock_guard lock(change_);
     snapshot = is_running_ ? snapshot_ : compile_or_throw(config);
   }
-  if (!private_worker_) private_worker_ = std::make_unique<WorkerThread>(shared);
+  if (!private_worker_) private_worker_ = std::make_unique<WorkerThread>(shared, 0);
   Response response;
   std::promise<void> done;
   private_worker_->post([&] {

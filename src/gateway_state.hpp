@@ -28,7 +28,7 @@ std::string to_text(const asio::ip::tcp::endpoint& address);
 /// A worker and the thread that runs it.
 class WorkerThread {
  public:
-  explicit WorkerThread(proxy::Shared& shared);
+  WorkerThread(proxy::Shared& shared, std::size_t number);
   ~WorkerThread();
 
   proxy::Worker& worker() noexcept { return *worker_; }
@@ -85,6 +85,8 @@ struct Gateway::State {
   std::shared_ptr<const proxy::Snapshot> compile_or_throw(const Config& c);
   std::vector<Listening> open_listeners(const Config& next, Problems& problems);
   void start_locked();
+  template <class F>
+  void change(F&& f);
   void apply_locked(Config next);
   void reload_locked();
   void end_workers(Duration limit);

@@ -33,6 +33,8 @@ class Host {
   virtual Task<Result<Response>> send(const Upstream& upstream, Request request) = 0;
   /// Takes one line; must not throw.
   virtual void log(LogLevel level, std::string_view line) = 0;
+  /// What the gateway has counted, in the Prometheus text format or in OpenMetrics.
+  virtual std::string metrics(bool is_openmetrics) { return is_openmetrics ? "# EOF\n" : ""; }
 };
 
 struct ContextAccess;

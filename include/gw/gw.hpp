@@ -15,6 +15,7 @@
 
 #include <gw/context.hpp>
 #include <gw/middleware.hpp>
+#include <gw/metrics.hpp>
 
 #include <gw/upstream.hpp>
 #include <gw/config.hpp>

@@ -55,8 +55,10 @@ Task<Result<>> Call::run(std::shared_ptr<const UpstreamState> upstream, HeadWrit
     thrown = std::current_exception();
   }
   if (result && !thrown) {
+    counters().statuses.add(static_cast<std::uint32_t>(response.status));
     response.body = Body(this, &Call::release);
   } else {
+    counters().failures.add(tally_key(thrown ? make_error_code(Error::handler_failed) : result.error().code));
     release(this);
   }
   if (thrown) std::rethrow_exception(thrown);
@@ -83,11 +85,12 @@ Task<Result<>> Call::exchange(HeadWriter& writer, Response& response) {
       while (lease_ && !(is_idempotent(method_) && is_upload_complete_) && !lease_.transport().is_quiet());
     }
     if (!lease_) {
-      Result<Lease> connected = co_await Lease::connect(worker_, endpoint_, upstream_->options);
+      Result<Lease> connected = co_await Lease::connect(worker_, endpoint_, *upstream_);
       if (!connected) co_return connected.error();
       lease_ = std::move(*connected);
     }
     const bool is_reused = lease_.is_reused();
+    if (is_reused) counters().reused.add();
 
     // 3. Send the head and what is there of the body; the rest of the body uploads beside.
     Gather pieces;
@@ -133,7 +136,8 @@ Task<Result<>> Call::read_head(HeadWriter& writer, Response& response) {
   codec_->reset(method_);
   if (buffer_.capacity() == 0) buffer_ = worker_.buffers.take(2 * std::max<std::size_t>(limits_.head, 16 * 1024));
   const Duration first_byte = upstream_->options.timeouts.first_byte;
-  auto give_up = std::chrono::steady_clock::now() + first_byte;
+  const auto sent = std::chrono::steady_clock::now();
+  auto give_up = sent + first_byte;
   bool has_received = false;
   int interim = 0;
   for (;;) {
@@ -144,6 +148,7 @@ Task<Result<>> Call::read_head(HeadWriter& writer, Response& response) {
       if (*size > 0 && (response.status >= 200 || response.status == 101)) {
         buffer_.consume(*size);
         if (response.status == 101 && !is_upgrade_) co_return upstream_failure(Error::bad_response);
+        counters().heads.add(std::chrono::steady_clock::now() - sent);
         accept_head(response);
         co_return Result<>();
       }

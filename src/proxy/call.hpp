@@ -86,6 +86,7 @@ class Call final : public Body::Source {
   void accept_head(Response& response);
   void end_response();
   void count_out();
+  UpstreamCounters& counters() const { return upstream_->metrics->of(worker_.index); }
   void finish_lease();
   void reset();
   static void release(Body::Source* self);

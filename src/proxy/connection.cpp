@@ -178,6 +178,7 @@ Task<Connection::Step> Connection::read_head() {
 Task<> Connection::refuse() {
   Session& s = *session_;
   const std::error_code code = s.failure->code;
+  worker_.counters.refused.add(tally_key(code));
   std::string line = "refused a request of " + origin_.client_address + ": " + code.message();
   worker_.shared.log(LogLevel::info, line);
 

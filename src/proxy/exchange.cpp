@@ -1,6 +1,7 @@
 #include "proxy/exchange.hpp"
 
 #include "proxy/fields.hpp"
+#include "proxy/metrics_text.hpp"
 
 #include <gw/path.hpp>
 #include <gw/upstream.hpp>
@@ -83,6 +84,7 @@ Task<> Forward::operator()(Context& c) const {
 void Exchange::begin(const Peer& peer) {
   peer_ = peer;
   snapshot_ = worker_.snapshot;
+  worker_.counters.requests.up();
   ContextAccess::begin(context, this, worker_.id_seed, ++worker_.requests, peer.address);
 }
 
@@ -96,6 +98,7 @@ void Exchange::find_route() {
   const Snapshot& s = snapshot();
   Request& request = context.req;
   pipeline_ = &s.unrouted;
+  metrics_ = s.unrouted_metrics.get();
   handler_ = &s.no_route;
   if (request.path() == "*") return;  // OPTIONS of the gateway itself belongs to no route
 
@@ -118,6 +121,7 @@ void Exchange::find_route() {
   ContextAccess::set_params(context, match.params);
   prefix_length_ = match.prefix_length;
   pipeline_ = &route.pipeline;
+  metrics_ = route.metrics.get();
   handler_ = &route.handler;
 }
 
@@ -131,6 +135,8 @@ Call* Exchange::tunnel() {
 
 void Exchange::end() {
   pipeline_->done(context);
+  count(metrics_->of(worker_.index), context);
+  worker_.counters.requests.down();
   ContextAccess::end(context);
   // Uploads have ended, and whoever kept the body of a response keeps memory that is about to be used again.
   GW_ASSERT(calls.running.empty());
@@ -138,6 +144,10 @@ void Exchange::end() {
   forwarded_ = nullptr;
   is_forwarding_ = wants_upgrade_ = false;
   prefix_length_ = 0;
+}
+
+std::string Exchange::metrics(bool is_openmetrics) {
+  return metrics_text(worker_.shared.metrics, is_openmetrics ? Exposition::Format::openmetrics : Exposition::Format::prometheus);
 }
 
 Task<Result<Response>> Exchange::send(const Upstream& upstream, Request request) {

@@ -68,7 +68,7 @@ class Exchange final : public detail::Host {
   Call* tunnel();
   /// Whether "Expect: 100-continue" was passed on: then the upstream says when to go on.
   bool is_expectation_forwarded() const noexcept { return is_forwarding_; }
-  /// Calls the `done` hooks and forgets the request. Uploads must have ended.
+  /// Calls the `done` hooks, counts the request, and forgets the request. Uploads must have ended.
   void end();
 
   /// The calls that this request has started and that still run.
@@ -76,6 +76,7 @@ class Exchange final : public detail::Host {
   const Snapshot& snapshot() const noexcept { return **snapshot_; }
 
   Task<Result<Response>> send(const Upstream& upstream, Request request) override;
+  std::string metrics(bool is_openmetrics) override;
   void log(LogLevel level, std::string_view line) override { worker_.shared.log(level, line); }
 
  private:
@@ -90,6 +91,7 @@ class Exchange final : public detail::Host {
   std::shared_ptr<const std::shared_ptr<const Snapshot>> snapshot_;
   const Pipeline* pipeline_ = nullptr;
   const Handler* handler_ = nullptr;
+  RouteMetrics* metrics_ = nullptr;
   std::size_t prefix_length_ = 0;
   std::string path_;               // where a path is normalised, if it must be
   bool wants_upgrade_ = false;

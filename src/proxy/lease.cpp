@@ -54,8 +54,12 @@ Lease Lease::reuse(Worker& worker, const std::shared_ptr<Endpoint>& endpoint) {
   return Lease(worker, std::move(*connection), true);
 }
 
-Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamOptions& options) {
-  const auto failed = [](Error e) { return Failure(e, Origin::upstream, Retry::another); };
+Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamState& upstream) {
+  const UpstreamOptions& options = upstream.options;
+  const auto failed = [&](Error e) {
+    upstream.metrics->of(worker.index).connect_failures.add(tally_key(e));
+    return Failure(e, Origin::upstream, Retry::another);
+  };
   if (!worker.pool.open(endpoint, {options.idle_connections, options.connections})) co_return failed(Error::upstream_busy);
   struct Opening {  // counts as a connection while it is being made
     ~Opening() {
@@ -97,7 +101,7 @@ Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoin
     ec = wake == Wake::timed_out ? make_error_code(Error::connect_timeout) : transport->connected();
     if (ec) continue;
     opening.is_done = true;
-    auto connection = std::make_shared<UpstreamConnection>(worker, endpoint, transport);
+    auto connection = std::make_shared<UpstreamConnection>(worker, endpoint, transport, CountedConnection(upstream.metrics, worker.index));
     co_return Lease(worker, std::move(connection), false);
   }
   co_return failed(ec == Error::connect_timeout || !ec ? Error::connect_timeout : Error::connect_failed);

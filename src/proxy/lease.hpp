@@ -13,8 +13,8 @@ namespace proxy {
 /// A connection to an endpoint, leased or idle in the pool of its worker.
 class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnection> {
  public:
-  UpstreamConnection(Worker& worker, std::shared_ptr<Endpoint> endpoint, std::shared_ptr<Transport> transport)
-      : worker_(worker), endpoint_(std::move(endpoint)), transport_(std::move(transport)) {}
+  UpstreamConnection(Worker& worker, std::shared_ptr<Endpoint> endpoint, std::shared_ptr<Transport> transport, CountedConnection counted = {})
+      : worker_(worker), endpoint_(std::move(endpoint)), transport_(std::move(transport)), counted_(std::move(counted)) {}
   ~UpstreamConnection() {
     // A pool that is emptied drops connections at rest: their watch must not find them gone.
     transport_->unwatch(Side::read);
@@ -28,8 +28,14 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
 
   /// Begins the idle time: the connection leaves the pool when it is over, or when the upstream
   /// closes or says something unasked (it must not become the answer to the next request).
-  void rest(Duration idle) { transport_->watch(Side::read, idle, &UpstreamConnection::end_rest, this); }
-  void wake() { transport_->unwatch(Side::read); }
+  void rest(Duration idle) {
+    counted_.set_idle(true);
+    transport_->watch(Side::read, idle, &UpstreamConnection::end_rest, this);
+  }
+  void wake() {
+    counted_.set_idle(false);
+    transport_->unwatch(Side::read);
+  }
 
  private:
   static void end_rest(void* self, Wake);
@@ -37,6 +43,7 @@ class UpstreamConnection : public std::enable_shared_from_this<UpstreamConnectio
   Worker& worker_;
   std::shared_ptr<Endpoint> endpoint_;
   std::shared_ptr<Transport> transport_;
+  CountedConnection counted_;
 };
 
 /// The right to use a connection. Destroyed, it closes it, unless `give_back` was called. Move-only.
@@ -59,8 +66,8 @@ class Lease {
 
   /// An idle connection to `endpoint`; an empty lease if there is none.
   static Lease reuse(Worker& worker, const std::shared_ptr<Endpoint>& endpoint);
-  /// A new connection to `endpoint`, made within `timeouts.connect`, name look-up included.
-  static Task<Result<Lease>> connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamOptions& options);
+  /// A new connection to `endpoint` of `upstream`, made within `timeouts.connect`, name look-up included.
+  static Task<Result<Lease>> connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamState& upstream);
 
   explicit operator bool() const noexcept { return connection_ != nullptr; }
   Transport& transport() const { return connection_->transport(); }

@@ -6,6 +6,7 @@
 #include <gw/middleware.hpp>
 #include <gw/router.hpp>
 
+#include "proxy/metrics.hpp"
 #include "proxy/upstream_state.hpp"
 
 #include <cstdint>
@@ -28,6 +29,7 @@ struct CompiledRoute {
   std::string name;
   Pipeline pipeline;  ///< the gateway's stages, then the route's
   Handler handler;
+  std::shared_ptr<RouteMetrics> metrics;
 };
 
 /// Router, pipelines and upstreams of one configuration. Shared by all workers; a request keeps the
@@ -38,6 +40,7 @@ struct Snapshot {
   const Timeouts timeouts;
   const Limits limits;
   const Pipeline unrouted;              ///< the gateway's stages, for requests without a route
+  std::shared_ptr<RouteMetrics> unrouted_metrics;
   const Handler no_route;               ///< 404
   const Handler method_not_allowed;     ///< 405, with `Allow` from the slot `AllowedMethods`
   const Handler bad_path;               ///< 400

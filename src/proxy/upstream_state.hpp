@@ -5,6 +5,8 @@
 #include <gw/balancer.hpp>
 #include <gw/detail/address.hpp>
 
+#include "proxy/metrics.hpp"
+
 #include <asio/ip/address.hpp>
 
 #include <atomic>
@@ -42,8 +44,9 @@ class EndpointRegistry {
 
 /// An upstream: endpoints, how to choose among them, and the options.
 struct UpstreamState {
-  UpstreamState(std::string n, UpstreamOptions o, std::vector<std::shared_ptr<Endpoint>> e, const std::vector<unsigned>& weights)
-      : name(std::move(n)), options(std::move(o)), endpoints(std::move(e)), balancer(options.balance, weights) {}
+  UpstreamState(std::string n, UpstreamOptions o, std::vector<std::shared_ptr<Endpoint>> e, const std::vector<unsigned>& weights,
+                std::shared_ptr<UpstreamMetrics> m)
+      : name(std::move(n)), options(std::move(o)), endpoints(std::move(e)), balancer(options.balance, weights), metrics(std::move(m)) {}
 
   /// The endpoint for the next request, or null if there is none.
   const std::shared_ptr<Endpoint>* pick(Random& random) const {
@@ -56,6 +59,7 @@ struct UpstreamState {
   const UpstreamOptions options;
   const std::vector<std::shared_ptr<Endpoint>> endpoints;
   const Balancer balancer;
+  const std::shared_ptr<UpstreamMetrics> metrics;
 };
 
 }  // namespace proxy

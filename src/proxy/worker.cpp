@@ -34,8 +34,10 @@ asio::thread_pool& Shared::blocking() {
   return *blocking_;
 }
 
-Worker::Worker(Shared& shared_state, std::uint64_t seed)
+Worker::Worker(Shared& shared_state, std::uint64_t seed, std::size_t number)
     : shared(shared_state),
+      index(number),
+      counters(shared.metrics.worker(number)),
       wheel(net::Wheel::Clock::now(),
             [this] {
               run_clock();
@@ -61,6 +63,8 @@ void Worker::run_clock() {
 Connection& Worker::add(std::unique_ptr<Connection> connection) {
   Connection& c = *connection;
   shared.connections.fetch_add(1, std::memory_order_relaxed);
+  counters.accepted.add();
+  counters.connections.up();
   connections_.emplace(&c, std::move(connection));
   return c;
 }
@@ -70,6 +74,7 @@ void Worker::remove(Connection& connection) {
   GW_ASSERT(found != connections_.end());
   connections_.erase(found);
   shared.connections.fetch_sub(1, std::memory_order_relaxed);
+  counters.connections.down();
   if (connections_.empty()) drained.notify();
 }
 

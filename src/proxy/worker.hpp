@@ -12,6 +12,7 @@
 #include "net/tcp.hpp"
 #include "net/wheel.hpp"
 #include "proxy/buffer.hpp"
+#include "proxy/metrics.hpp"
 #include "proxy/upstream_state.hpp"
 
 #include <asio/io_context.hpp>
@@ -45,6 +46,7 @@ struct Shared {
   std::string pseudonym;                          ///< who we are in Via (RFC 9110 7.6.3); differs between gateways
   net::Resolver resolver;
   EndpointRegistry endpoints;
+  Metrics metrics;
   std::atomic<std::size_t> connections{0};        ///< client connections of all workers
 
   /// The threads for calls that block; started when first asked for.
@@ -59,13 +61,16 @@ struct Shared {
 /// Everything here belongs to its thread; other threads `asio::post` to `io`.
 class Worker {
  public:
-  Worker(Shared& shared_state, std::uint64_t seed);
+  /// Worker `number` of those that share; 0 is that of `Gateway::dispatch`.
+  Worker(Shared& shared_state, std::uint64_t seed, std::size_t number = 0);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
   asio::io_context io{1};
   Shared& shared;
+  const std::size_t index;        ///< of its counters in routes and upstreams
+  WorkerCounters& counters;
   net::Wheel wheel;
   net::Poller poller{io};
   net::TcpTransport::Loop loop() noexcept { return {io, poller, wheel}; }

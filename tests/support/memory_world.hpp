@@ -173,7 +173,7 @@ class World {
     config.routes.push_back(everything);
     if (edit) edit(config);
     gw::Problems problems;
-    const auto compiled = gw::compile(config, {}, shared.endpoints, problems);
+    const auto compiled = gw::compile(config, {}, shared, problems);
     for (const gw::Problem& p : problems) FAIL(p.text());
     endpoint = shared.endpoints.find({"127.0.0.1", refusing.address().port()});
     worker.publish(compiled);
@@ -215,7 +215,18 @@ class World {
     while (worker.io.poll() > 0) continue;
     CHECK(shared.connections == 0);
     CHECK(counts.begun == counts.done);
+    CHECK(counted_requests() == static_cast<std::uint64_t>(counts.done));
+    CHECK(worker.counters.requests.value() == 0);
+    CHECK(worker.counters.connections.value() == 0);
     CHECK(endpoint->running == 0);
+  }
+
+  /// Requests that the gateway's own counters know.
+  std::uint64_t counted_requests() const {
+    std::uint64_t all = 0;
+    for (const auto& route : shared.metrics.view().routes)
+      route->each([&](const gw::proxy::RouteCounters& c) { c.statuses.each([&](std::uint32_t, std::uint64_t count) { all += count; }); });
+    return all;
   }
 
   gw::net::Reservation refusing{asio::ip::tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)};

@@ -1,0 +1,72 @@
+#include "proxy/metrics.hpp"
+
+#include <chrono>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+void Metrics::set_workers(std::size_t workers) {
+  const std::lock_guard lock(mutex_);
+  workers_ = workers;
+}
+
+std::size_t Metrics::workers() const {
+  const std::lock_guard lock(mutex_);
+  return workers_;
+}
+
+template <class T>
+std::shared_ptr<T> Metrics::find(Known<T>& known, const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  std::weak_ptr<T>& entry = known[name];
+  std::shared_ptr<T> counters = entry.lock();
+  if (!counters || counters->workers() < workers_) entry = counters = std::make_shared<T>(name, workers_);
+  return counters;
+}
+template std::shared_ptr<RouteMetrics> Metrics::find(Known<RouteMetrics>&, const std::string&);
+template std::shared_ptr<UpstreamMetrics> Metrics::find(Known<UpstreamMetrics>&, const std::string&);
+
+WorkerCounters& Metrics::worker(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  while (gateway_.size() <= index) gateway_.push_back(std::make_unique<WorkerCounters>());
+  return *gateway_[index];
+}
+
+void Metrics::configured(bool is_applied) {
+  const std::lock_guard lock(mutex_);
+  is_last_applied_ = is_applied;
+  if (!is_applied) return;
+  ++config_version_;
+  applied_at_ = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  // Names that are gone are forgotten here, where their number is that of a configuration.
+  std::erase_if(routes_, [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(upstreams_, [](const auto& entry) { return entry.second.expired(); });
+}
+
+Metrics::View Metrics::view() const {
+  const std::lock_guard lock(mutex_);
+  View view;
+  for (const auto& entry : routes_)
+    if (auto alive = entry.second.lock()) view.routes.push_back(std::move(alive));
+  for (const auto& entry : upstreams_)
+    if (auto alive = entry.second.lock()) view.upstreams.push_back(std::move(alive));
+  for (const auto& counters : gateway_) view.gateway.push_back(counters.get());
+  view.workers = workers_ - 1;
+  view.config_version = config_version_;
+  view.is_last_applied = is_last_applied_;
+  view.applied_at = applied_at_;
+  return view;
+}
+
+void count(RouteCounters& counters, const Context& c) {
+  counters.statuses.add(static_cast<std::uint32_t>(c.final_status()));
+  if (c.failure()) counters.failures.add(tally_key(c.failure()->code));
+  counters.durations.add(c.elapsed());
+  counters.bytes_received.add(c.bytes_received());
+  counters.bytes_sent.add(c.bytes_sent());
+}
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

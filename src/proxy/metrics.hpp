@@ -1,0 +1,117 @@
+/// \file
+/// All that a gateway counts: docs/metrics.md names each number.
+#pragma once
+
+#include <gw/context.hpp>
+
+#include "proxy/counters.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gw {
+inline namespace v0 {
+namespace proxy {
+
+/// Finds the counters of routes and upstreams by name, so that they survive a reload, and knows
+/// those of the workers. Thread-safe.
+///
+/// Counters of a name live as long as a snapshot with that name: until the last request that began
+/// with it has ended, and for upstreams until the last connection made for it has closed.
+class Metrics {
+ public:
+  /// How many workers count, numbered from 0, worker 0 of `Gateway::dispatch` included. Counters that
+  /// were made for fewer are not found again: before the start only `dispatch` has counted.
+  void set_workers(std::size_t workers);
+  std::size_t workers() const;
+
+  /// Counters for a route; the empty name is that of requests without a route.
+  std::shared_ptr<RouteMetrics> route(const std::string& name) { return find(routes_, name); }
+  std::shared_ptr<UpstreamMetrics> upstream(const std::string& name) { return find(upstreams_, name); }
+  /// The counters of a worker. They stay when the worker ends: another one may have its number then.
+  WorkerCounters& worker(std::size_t index);
+
+  /// Says how an attempt to change the configuration ended, the start included.
+  void configured(bool is_applied);
+
+  /// A moment's view of everything, by name.
+  struct View {
+    std::vector<std::shared_ptr<const RouteMetrics>> routes;
+    std::vector<std::shared_ptr<const UpstreamMetrics>> upstreams;
+    std::vector<const WorkerCounters*> gateway;   ///< live as long as these metrics
+    std::size_t workers = 0;                      ///< that serve clients
+    std::uint64_t config_version = 0;             ///< configurations applied so far
+    bool is_last_applied = false;                 ///< whether the last one was
+    std::int64_t applied_at = 0;                  ///< when one was applied last, in seconds since 1970; 0: never
+  };
+  View view() const;
+
+ private:
+  template <class T>
+  using Known = std::map<std::string, std::weak_ptr<T>>;
+  template <class T>
+  std::shared_ptr<T> find(Known<T>& known, const std::string& name);
+
+  mutable std::mutex mutex_;
+  std::size_t workers_ = 1;
+  Known<RouteMetrics> routes_;
+  Known<UpstreamMetrics> upstreams_;
+  std::vector<std::unique_ptr<WorkerCounters>> gateway_;
+  std::uint64_t config_version_ = 0;
+  bool is_last_applied_ = false;
+  std::int64_t applied_at_ = 0;
+};
+
+/// The number of an error in a tally.
+inline std::uint32_t tally_key(const std::error_code& code) noexcept {
+  return code.category() == gw_category() ? static_cast<std::uint32_t>(code.value()) : 0;
+}
+
+/// Counts a request whose `done` hooks have run.
+void count(RouteCounters& counters, const Context& c);
+
+/// Counts one connection to an upstream as long as it lives. One worker. Without counters it does nothing.
+class CountedConnection {
+ public:
+  CountedConnection() noexcept = default;
+  /// Counts a connection that was made on `worker`.
+  CountedConnection(std::shared_ptr<UpstreamMetrics> metrics, std::size_t worker) : metrics_(std::move(metrics)), counters_(&metrics_->of(worker)) {
+    counters_->opened.add();
+    counters_->open.up();
+  }
+  CountedConnection(CountedConnection&& other) noexcept
+      : metrics_(std::move(other.metrics_)), counters_(std::exchange(other.counters_, nullptr)), is_idle_(std::exchange(other.is_idle_, false)) {}
+  CountedConnection& operator=(CountedConnection&& other) noexcept {
+    std::swap(metrics_, other.metrics_);
+    std::swap(counters_, other.counters_);
+    std::swap(is_idle_, other.is_idle_);
+    return *this;
+  }
+  ~CountedConnection() {
+    if (!counters_) return;
+    set_idle(false);
+    counters_->open.down();
+  }
+
+  void set_idle(bool is_idle) noexcept {
+    if (!counters_ || is_idle == is_idle_) return;
+    is_idle_ = is_idle;
+    if (is_idle) counters_->idle.up();
+    else counters_->idle.down();
+  }
+
+ private:
+  std::shared_ptr<UpstreamMetrics> metrics_;
+  UpstreamCounters* counters_ = nullptr;
+  bool is_idle_ = false;
+};
+
+}  // namespace proxy
+}  // namespace v0
+}  // namespace gw

@@ -21,11 +21,11 @@ bool anticipates_content(Method m) { return m == Method::post || m == Method::pu
 
 }  // namespace
 
-Task<> HeadWriter::interim(const Response&) { co_return; }
+Task<> Caller::interim(const Response&) { co_return; }
 
 Call::Call(Worker& worker) : worker_(worker) {}
 
-Call& Call::begin(Worker& worker, Calls& calls) {
+Call& Call::begin(Worker& worker, Calls& calls, std::shared_ptr<const UpstreamState> upstream, Parts parts, const Limits& limits) {
   std::unique_ptr<Call> call;
   if (worker.free_calls.empty()) {
     call = std::make_unique<Call>(worker);
@@ -36,87 +36,114 @@ Call& Call::begin(Worker& worker, Calls& calls) {
   call->users_ = 1;
   call->calls_ = &calls;
   calls.running.push_back(call.get());
+  call->upstream_ = std::move(upstream);
+  call->method_ = parts.method;
+  call->is_upgrade_ = parts.is_upgrade;
+  call->body_ = std::move(parts.body);
+  if (!call->codec_ || call->limits_ != limits) call->codec_.emplace(call->limits_ = limits);
   return *call.release();
 }
 
-Task<Result<>> Call::run(std::shared_ptr<const UpstreamState> upstream, HeadWriter& writer, Method method, Body body, bool is_upgrade,
-                         const Limits& limits, Response& response) {
-  upstream_ = std::move(upstream);
-  method_ = method;
-  is_upgrade_ = is_upgrade;
-  body_ = std::move(body);
-  if (!codec_ || limits_ != limits) codec_.emplace(limits_ = limits);
-  Result<> result;
-  std::exception_ptr thrown;
-  try {
-    body_size_ = body_.size();
-    result = co_await exchange(writer, response);
-  } catch (...) {
-    thrown = std::current_exception();
-  }
-  if (result && !thrown) {
-    counters().statuses.add(static_cast<std::uint32_t>(response.status));
-    response.body = Body(this, &Call::release);
-  } else {
-    counters().failures.add(tally_key(thrown ? make_error_code(Error::handler_failed) : result.error().code));
-    release(this);
-  }
-  if (thrown) std::rethrow_exception(thrown);
-  co_return result;
-}
-
-Task<Result<>> Call::exchange(HeadWriter& writer, Response& response) {
-  // 1. Pick an endpoint.
-  const std::shared_ptr<Endpoint>* picked = upstream_->pick(worker_.random);
-  if (!picked) co_return upstream_failure(Error::no_endpoint);
-  endpoint_ = *picked;
-  if (upstream_->endpoints.size() > 1) {
-    is_counted_ = true;
-    endpoint_->running.fetch_add(1, std::memory_order_relaxed);
-  }
-  compose_head(writer);
-  if (body_size_ && uploaded_ > *body_size_) co_return Failure(Error::handler_failed);  // a source that lied about its size
-
-  for (bool is_second = false;; is_second = true) {
-    // 2. Acquire a connection. One that its peer closed a moment ago looks free; where the request
-    //    could not be repeated, spend a system call to look.
-    if (!is_second) {
-      do lease_ = Lease::reuse(worker_, endpoint_);
-      while (lease_ && !(is_idempotent(method_) && is_upload_complete_) && !lease_.transport().is_quiet());
+Task<> Call::run(Caller& caller, Response& response) {
+  struct Claim {  // the body of the response takes it over; without one the call ends here
+    ~Claim() {
+      if (call) call->end_failed();
     }
+    Call* call;
+  } claim{this};
+
+  // 1. Pick an endpoint.
+  prepare(caller);
+  for (bool is_second = false; outcome_; is_second = true) {
+    // 2. Acquire a connection.
+    if (!is_second) reuse_lease();
     if (!lease_) {
       Result<Lease> connected = co_await Lease::connect(worker_, endpoint_, *upstream_);
-      if (!connected) co_return connected.error();
+      if (!connected) {
+        outcome_ = connected.error();
+        break;
+      }
       lease_ = std::move(*connected);
     }
     const bool is_reused = lease_.is_reused();
     if (is_reused) counters().reused.add();
 
     // 3. Send the head and what is there of the body; the rest of the body uploads beside.
-    Gather pieces;
-    pieces.add(head_);
-    pieces.add(first_content_);
-    std::error_code ec = pieces.write_now(lease_.transport());
+    std::error_code ec = send_head();
     const bool nothing_sent = ec && ec != asio::error::would_block;
-    if (ec == asio::error::would_block) ec = co_await pieces.write(lease_.transport(), upstream_->options.timeouts.body);
-    Result<> received = upstream_failure(Error::upstream_reset, is_reused && nothing_sent ? Retry::fresh : Retry::no);
-    if (!nothing_sent) {
+    if (ec == asio::error::would_block) ec = co_await pieces_.write(lease_.transport(), upstream_->options.timeouts.body);
+    if (nothing_sent) {
+      outcome_ = upstream_failure(Error::upstream_reset, is_reused ? Retry::fresh : Retry::no);
+    } else {
       if (!ec) begin_upload();
       // 4. Read the head of the response, even if not all could be sent: it may say why.
-      received = co_await read_head(writer, response);
+      begin_head();
+      Step step = advance_head(response, false);
+      while (step == Step::blocked || step == Step::interim) {
+        bool is_readable = false;
+        if (step == Step::interim) {
+          co_await caller.interim(response);
+          drop_interim();
+        } else {
+          is_readable = has_time_left(co_await lease_.transport().until(Side::read, time_left()));
+        }
+        step = advance_head(response, is_readable);
+      }
+      if (step == Step::complete) break;
     }
-    if (received) co_return received;
 
     // A reused connection that broke before it answered was stale: once more on a new one.
-    if (received.error().retry != Retry::fresh || is_second || !(nothing_sent || may_repeat())) co_return received.error();
+    if (outcome_.error().retry != Retry::fresh || is_second || !(nothing_sent || may_repeat())) break;
+    outcome_ = {};
     lease_.close();
     buffer_.clear();
   }
+  if (outcome_) {
+    counters().statuses.add(static_cast<std::uint32_t>(response.status));
+    response.body = Body(std::exchange(claim.call, nullptr), &Call::release);
+  }
+  caller.received(outcome_);
 }
 
-void Call::compose_head(const HeadWriter& writer) {
+// Without a failure it was an exception that ended the call.
+void Call::end_failed() {
+  counters().failures.add(tally_key(outcome_ ? make_error_code(Error::handler_failed) : outcome_.error().code));
+  release(this);
+}
+
+void Call::prepare(const Caller& caller) {
+  outcome_ = {};
+  body_size_ = body_.size();
+  const std::shared_ptr<Endpoint>* picked = upstream_->pick(worker_.random);
+  if (!picked) {
+    outcome_ = upstream_failure(Error::no_endpoint);
+    return;
+  }
+  endpoint_ = *picked;
+  if (upstream_->endpoints.size() > 1) {
+    is_counted_ = true;
+    endpoint_->running.fetch_add(1, std::memory_order_relaxed);
+  }
+  compose_head(caller);
+  if (body_size_ && uploaded_ > *body_size_) outcome_ = Failure(Error::handler_failed);  // a source that lied about its size
+}
+
+void Call::reuse_lease() {
+  // One that its peer closed a moment ago looks free; where the request could not be repeated, spend a system call to look.
+  do lease_ = Lease::reuse(worker_, endpoint_);
+  while (lease_ && !(is_idempotent(method_) && is_upload_complete_) && !lease_.transport().is_quiet());
+}
+
+std::error_code Call::send_head() {
+  pieces_ = Gather();
+  pieces_.add(head_);
+  pieces_.add(first_content_);
+  return pieces_.write_now(lease_.transport());
+}
+
+void Call::compose_head(const Caller& caller) {
   head_.clear();
-  writer.write_head(head_, endpoint_->host_field);
+  caller.write_head(head_, endpoint_->host_field);
   const bool is_empty = body_.empty();
   is_upload_complete_ = is_empty;
   if (!is_empty && !body_size_) {
@@ -132,53 +159,61 @@ void Call::compose_head(const HeadWriter& writer) {
   head_ += "\r\n";
 }
 
-Task<Result<>> Call::read_head(HeadWriter& writer, Response& response) {
+void Call::begin_head() {
   codec_->reset(method_);
   if (buffer_.capacity() == 0) buffer_ = worker_.buffers.take(2 * std::max<std::size_t>(limits_.head, 16 * 1024));
-  const Duration first_byte = upstream_->options.timeouts.first_byte;
-  const auto sent = std::chrono::steady_clock::now();
-  auto give_up = sent + first_byte;
-  bool has_received = false;
-  int interim = 0;
-  for (;;) {
-    if (failure_) co_return *failure_;
-    if (!buffer_.empty()) {
-      const Result<std::size_t> size = codec_->head(buffer_.content(), response);
-      if (!size) co_return size.error();
-      if (*size > 0 && (response.status >= 200 || response.status == 101)) {
-        buffer_.consume(*size);
-        if (response.status == 101 && !is_upgrade_) co_return upstream_failure(Error::bad_response);
-        counters().heads.add(std::chrono::steady_clock::now() - sent);
-        accept_head(response);
-        co_return Result<>();
-      }
-      if (*size > 0) {
-        if (++interim > max_interim_responses) co_return upstream_failure(Error::bad_response);
-        strip_hop_by_hop(response.headers);
-        co_await writer.interim(response);
-        buffer_.consume(*size);
-        codec_->next_head();
-        continue;
-      }
-    }
-    buffer_.make_room();
+  sent_ = std::chrono::steady_clock::now();
+  give_up_ = sent_ + upstream_->options.timeouts.first_byte;
+  has_received_ = false;
+  interim_ = 0;
+}
 
-    const auto left = std::chrono::duration_cast<Duration>(give_up - std::chrono::steady_clock::now());
-    const Wake wake = co_await lease_.transport().until(Side::read, std::max(left, Duration(0)));
-    if (failure_) co_return *failure_;
-    if (wake == Wake::timed_out) {
-      if (!is_uploading_) co_return upstream_failure(Error::upstream_timeout);
-      // The time counts from the end of the request; the upload watches its own progress.
-      give_up = std::chrono::steady_clock::now() + first_byte;
-      continue;
-    }
+Call::Step Call::advance_head(Response& response, bool is_readable) {
+  if (failure_) return fail(*failure_);
+  if (is_readable) {
+    buffer_.make_room();
     std::error_code ec;
     const std::size_t n = lease_.transport().read(buffer_.room(), ec);
-    if (ec == asio::error::would_block) continue;
-    if (ec) co_return upstream_failure(Error::upstream_reset, lease_.is_reused() && !has_received ? Retry::fresh : Retry::no);
-    has_received = true;
+    if (ec == asio::error::would_block) return Step::blocked;
+    if (ec) return fail(upstream_failure(Error::upstream_reset, lease_.is_reused() && !has_received_ ? Retry::fresh : Retry::no));
+    has_received_ = true;
     buffer_.commit(n);
   }
+  if (buffer_.empty()) return Step::blocked;
+
+  const Result<std::size_t> size = codec_->head(buffer_.content(), response);
+  if (!size) return fail(size.error());
+  if (*size == 0) return Step::blocked;
+  if (response.status < 200 && response.status != 101) {
+    if (++interim_ > max_interim_responses) return fail(upstream_failure(Error::bad_response));
+    strip_hop_by_hop(response.headers);
+    interim_size_ = *size;
+    return Step::interim;
+  }
+  buffer_.consume(*size);
+  if (response.status == 101 && !is_upgrade_) return fail(upstream_failure(Error::bad_response));
+  counters().heads.add(std::chrono::steady_clock::now() - sent_);
+  accept_head(response);
+  return Step::complete;
+}
+
+void Call::drop_interim() {
+  buffer_.consume(interim_size_);
+  codec_->next_head();
+}
+
+Duration Call::time_left() const {
+  const auto left = std::chrono::duration_cast<Duration>(give_up_ - std::chrono::steady_clock::now());
+  return std::max(left, Duration(0));
+}
+
+// Whether a wait ended because there is something; if its time was over, the call fails.
+bool Call::has_time_left(Wake wake) {
+  if (wake != Wake::timed_out) return true;
+  // The time counts from the end of the request; the upload watches its own progress.
+  if (is_uploading_) give_up_ = std::chrono::steady_clock::now() + upstream_->options.timeouts.first_byte;
+  else if (!failure_) failure_ = upstream_failure(Error::upstream_timeout);
+  return false;
 }
 
 void Call::accept_head(Response& response) {

@@ -20,15 +20,17 @@ namespace proxy {
 
 class Call;
 
-/// Writes the head of a request for the endpoint that was picked. May be asked again when a stale
-/// connection is replaced.
-class HeadWriter {
+/// Who makes a call. Outlives its `run`.
+class Caller {
  public:
-  virtual ~HeadWriter() = default;
-  /// Appends request line and fields, framing excepted. `host_field` is the endpoint's Host.
+  virtual ~Caller() = default;
+  /// Appends request line and fields, framing excepted. `host_field` is the endpoint's Host. May be
+  /// asked again when a stale connection is replaced.
   virtual void write_head(std::string& out, std::string_view host_field) const = 0;
   /// An interim response (1xx) of the upstream. Optional.
   virtual Task<> interim(const Response& response);
+  /// The head of the response has come, or a failure.
+  virtual void received(Result<> outcome) = 0;
 };
 
 /// The calls of a client's request, so that it can abandon them, and wait for the end of their
@@ -40,7 +42,8 @@ struct Calls {
 };
 
 /// One exchange with an upstream: the numbered steps of docs/life_of_a_request.md from "pick" to
-/// "give back". It is the source of the response's body, too: dropping that body ends the call.
+/// "give back". All that waits up to the head of the response is one coroutine, `run`: a frame of its
+/// own for every step would cost more than the steps. It is the source of the response's body, too: dropping that body ends the call.
 ///
 /// The request body may still be uploading while the response comes in; then a coroutine of its own
 /// keeps the call alive until it has ended. Calls are recycled by their worker.
@@ -48,15 +51,22 @@ class Call final : public Body::Source {
  public:
   explicit Call(Worker& worker);
 
-  /// A call from the worker's store. It goes back there by itself: when `run` fails, or once the
-  /// body of the response is dropped.
-  static Call& begin(Worker& worker, Calls& calls);
+  /// What is to be sent, beside the head.
+  struct Parts {
+    Method method;
+    Body body;
+    bool is_upgrade;
+  };
+
+  /// A call from the worker's store, to be `run`. It goes back there by itself: when `run` fails, or
+  /// once the body of the response is dropped.
+  static Call& begin(Worker& worker, Calls& calls, std::shared_ptr<const UpstreamState> upstream, Parts parts, const Limits& limits);
 
   /// Sends the request and reads the head of the response into `response`, with hop-by-hop fields
   /// removed (RFC 9110 7.6.1) and this call as body; its fields are views that live as long as that
-  /// body. A failure ends the call, and so does an exception of `body`, which is passed on.
-  Task<Result<>> run(std::shared_ptr<const UpstreamState> upstream, HeadWriter& writer, Method method, Body body, bool is_upgrade,
-                     const Limits& limits, Response& response);
+  /// body. `caller` learns how it went. A failure ends the call, and so does an exception of the
+  /// request's body, which is passed on instead.
+  Task<> run(Caller& caller, Response& response);
 
   /// Makes what waits for the upstream fail with `failure` soon: nobody is interested any more.
   void abandon(Failure failure);
@@ -74,17 +84,30 @@ class Call final : public Body::Source {
   void drop();
 
  private:
-  Task<Result<>> exchange(HeadWriter& writer, Response& response);
-  Task<Result<>> read_head(HeadWriter& writer, Response& response);
+  enum class Step { complete, interim, blocked, failed };
+
+  void prepare(const Caller& caller);
+  void reuse_lease();
+  std::error_code send_head();
+  void begin_head();
+  Step advance_head(Response& response, bool is_readable);
+  void drop_interim();
+  Duration time_left() const;
+  bool has_time_left(Wake wake);
+  Step fail(Failure failure) {
+    outcome_ = failure;
+    return Step::failed;
+  }
   void begin_upload();
   Task<> upload();
   // What was uploaded is gone: only content that went out with the head can be sent again.
   bool may_repeat() const noexcept { return is_idempotent(method_) && !is_upload_begun_; }
   // Whether the upload still uses the connection.
   bool is_sending() const noexcept { return is_uploading_ && !is_upload_complete_; }
-  void compose_head(const HeadWriter& writer);
+  void compose_head(const Caller& caller);
   void accept_head(Response& response);
   void end_response();
+  void end_failed();
   void count_out();
   UpstreamCounters& counters() const { return upstream_->metrics->of(worker_.index); }
   void finish_lease();
@@ -104,12 +127,21 @@ class Call final : public Body::Source {
   std::uint64_t uploaded_ = 0;
   std::string head_;
   std::string_view first_content_;  // what of the body was there when the head was sent
+  Gather pieces_;
 
   // The connection, and what was read from it.
   Lease lease_;
   std::optional<h1::ResponseCodec> codec_;
   Limits limits_;
   Buffer buffer_;
+
+  // The head of the response.
+  Result<> outcome_;
+  std::chrono::steady_clock::time_point sent_;     // when the request was, but for an upload
+  std::chrono::steady_clock::time_point give_up_;
+  bool has_received_ = false;      // anything on this connection
+  int interim_ = 0;                // how many interim responses
+  std::size_t interim_size_ = 0;   // of the present one
 
   bool is_counted_ = false;       // in endpoint_->running
   bool has_ended_ = false;        // the response was read to its end

@@ -116,25 +116,23 @@ Task<> Connection::serve() {
     keep_alive_ = co_await answer();
     if (!keep_alive_) break;
 
-    // 3. Next request: of what is read already, or idle until it comes.
+    // 3. Next request: of what is read already, or after a moment's rest without a buffer; then idle until it comes.
     s.buffer.unpin();
     is_first_ = false;
-    if (s.buffer.empty() && !co_await rest()) co_return;
+    if (!s.buffer.empty()) continue;
+    begin_rest();
+    const bool is_awake = !worker_.is_draining && co_await transport_->until(Side::read, idle_spent_) == Wake::ready;
+    is_resting_ = false;
+    if (!is_awake) co_return;
+    s.begin(*transport_);
   }
   keep_alive_ = false;
 }
 
-// Waits a moment for the next request, without a buffer. False: the connection is idle.
-Task<bool> Connection::rest() {
-  Session& s = *session_;
-  s.end();
-  idle_spent_ = std::min(brief_rest, s.timeouts.client_idle);
+void Connection::begin_rest() {
+  session_->end();
+  idle_spent_ = std::min(brief_rest, session_->timeouts.client_idle);
   is_resting_ = true;
-  const bool is_awake = !worker_.is_draining && co_await transport_->until(Side::read, idle_spent_) == Wake::ready;
-  is_resting_ = false;
-  if (!is_awake) co_return false;
-  s.begin(*transport_);
-  co_return true;
 }
 
 Connection::Step Connection::advance_head() {
@@ -218,7 +216,8 @@ Task<bool> Connection::answer() {
   } else if (!c.failure() || c.failure()->code != Error::client_gone) {
     // An interim status without a connection behind it would promise what nobody can do.
     if (c.res.status < 200) c.fail(Failure(Error::handler_failed));
-    is_sent = co_await respond();
+    const Sending sending = begin_response();
+    is_sent = sending == Sending::done || co_await respond(sending);
     if (is_sent) ContextAccess::set_complete(c);
   }
 
@@ -236,25 +235,23 @@ Task<bool> Connection::answer() {
   co_return false;
 }
 
-// Sends the response. False if the client does not have it whole: then the connection must be cut, so
-// that the client can tell (RFC 9112 8).
-Task<bool> Connection::respond() {
+// Sends the rest of a response that `begin_response` has begun. False if the client does not have it whole: then the connection
+// must be cut, so that the client can tell (RFC 9112 8).
+Task<bool> Connection::respond(Sending sending) {
   Session& s = *session_;
   Context& c = s.exchange.context;
   for (;;) {
-    // The body may be user code, which may throw.
-    std::exception_ptr thrown;
-    try {
-      Sending sending = begin_response();
-      if (sending == Sending::waiting) sending = co_await stream_response();
-      if (sending == Sending::done) co_return true;
-    } catch (...) {
-      thrown = std::current_exception();
+    if (sending == Sending::waiting) {
+      // The body may be user code, which may throw.
+      std::exception_ptr thrown;
+      try {
+        sending = co_await stream_response();
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+      if (thrown) sending = note_thrown(thrown);
     }
-    if (thrown) {
-      c.log(LogLevel::error, "the body of the response threw: " + detail::text_of(thrown));
-      ContextAccess::set_failure(c, Failure(Error::handler_failed));
-    }
+    if (sending == Sending::done) co_return true;
     // While nothing was sent there can be another response; it is a text, so this happens once.
     if (c.is_head_sent() || !c.res.body.is_stream()) {
       // Here an end would look like that of the response.
@@ -262,18 +259,30 @@ Task<bool> Connection::respond() {
       co_return false;
     }
     c.fail(Failure(Error::handler_failed));
+    sending = begin_response();
   }
 }
 
-// Composes the head, and sends it with what is there of the body.
+Connection::Sending Connection::note_thrown(const std::exception_ptr& thrown) {
+  Context& c = session_->exchange.context;
+  c.log(LogLevel::error, "the body of the response threw: " + detail::text_of(thrown));
+  ContextAccess::set_failure(c, Failure(Error::handler_failed));
+  return Sending::failed;
+}
+
+// Composes the head, and sends it with what is there of the body: nearly always all.
 Connection::Sending Connection::begin_response() {
   Session& s = *session_;
   Context& c = s.exchange.context;
-  compose_response();
-  s.pieces = Gather();
-  s.pieces.add(s.head);
-  const std::optional<Chunk> first = has_response_ended_ ? std::nullopt : c.res.body.ready();
-  if (first && !add_chunk(*first)) return Sending::failed;
+  try {
+    compose_response();
+    s.pieces = Gather();
+    s.pieces.add(s.head);
+    const std::optional<Chunk> first = has_response_ended_ ? std::nullopt : c.res.body.ready();
+    if (first && !add_chunk(*first)) return Sending::failed;
+  } catch (...) {
+    return note_thrown(std::current_exception());
+  }
   ContextAccess::set_head_sent(c);
   const std::error_code ec = s.pieces.write_now(*transport_);
   if (ec && ec != asio::error::would_block) return Sending::failed;

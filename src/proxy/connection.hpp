@@ -6,6 +6,7 @@
 #include "proxy/session.hpp"
 #include "proxy/worker.hpp"
 
+#include <exception>
 #include <memory>
 #include <string>
 
@@ -47,7 +48,7 @@ class Connection {
   void idle();
 
   Task<> serve();
-  Task<bool> rest();
+  void begin_rest();
   Task<Step> read_head();
   Step advance_head();
   Task<> refuse();
@@ -55,8 +56,9 @@ class Connection {
   void begin_body();
   void compose_response();
   bool add_chunk(Chunk chunk);
-  Task<bool> respond();
   Sending begin_response();
+  Task<bool> respond(Sending sending);
+  Sending note_thrown(const std::exception_ptr& thrown);
   Task<Sending> stream_response();
   Task<bool> discard_body();
   Task<> tunnel(Call& upstream);
@@ -70,7 +72,7 @@ class Connection {
   std::unique_ptr<Session> session_;
   bool is_serving_ = false;
   bool is_resting_ = false;           // serving, but between two requests
-  Duration idle_spent_{0};            // of timeouts.client_idle, in `rest`
+  Duration idle_spent_{0};            // of timeouts.client_idle, while resting
   bool is_first_ = true;
 
   // State of the response being written.

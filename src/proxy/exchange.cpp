@@ -22,10 +22,10 @@ void append_request_line(std::string& out, const Request& request, std::string_v
   out += " HTTP/1.1\r\n";
 }
 
-// The head of a request that user code makes.
-class SentHead final : public HeadWriter {
+// User code that makes a request of its own.
+class Sender final : public Caller {
  public:
-  SentHead(const Request& request, std::string_view base_path, std::string_view pseudonym)
+  Sender(const Request& request, std::string_view base_path, std::string_view pseudonym)
       : request_(request), base_path_(base_path), pseudonym_(pseudonym) {}
 
   void write_head(std::string& out, std::string_view host_field) const override {
@@ -33,51 +33,48 @@ class SentHead final : public HeadWriter {
     append_field(out, "Host", request_.headers.has("host") ? request_.headers["host"] : host_field);
     append_forwarded_fields(out, request_, ForwardedFor{}, pseudonym_, false);
   }
+  void received(Result<> outcome) override { outcome_ = outcome; }
+  const Result<>& outcome() const noexcept { return outcome_; }
 
  private:
   const Request& request_;
   std::string_view base_path_;
   std::string_view pseudonym_;
+  Result<> outcome_;
 };
+
+Task<> nothing() { co_return; }
 
 }  // namespace
 
-// The head of a client's request on its way to an upstream.
-class ForwardHead final : public HeadWriter {
- public:
-  ForwardHead(Exchange& exchange, const Forward& forward) : exchange_(exchange), forward_(forward) {}
+Task<> Forward::operator()(Context& c) const { return static_cast<Exchange&>(*ContextAccess::host(c)).forward(*this); }
 
-  void write_head(std::string& out, std::string_view host_field) const override {
-    const Request& request = exchange_.context.req;
-    append_request_line(out, request, forward_.base_path_, forward_.strip_prefix_ ? exchange_.prefix_length_ : 0);
-    const bool keep = forward_.preserve_host_ && !request.authority().empty();
-    append_field(out, "Host", keep ? request.authority() : host_field);
-    const ForwardedFor from{exchange_.peer_.address, request.authority(), request.scheme(), exchange_.peer_.port};
-    append_forwarded_fields(out, request, from, exchange_.worker_.shared.pseudonym, exchange_.wants_upgrade_);
+Task<> Exchange::forward(const Forward& forward) {
+  if (is_loop(context.req, worker_.shared.pseudonym)) {
+    context.fail(Failure(Error::loop_detected));
+    return nothing();
   }
-  Task<> interim(const Response& response) override { return exchange_.client_.interim(response); }
+  forward_ = &forward;
+  Call& call = Call::begin(worker_, calls, forward.upstream_, {context.req.method, std::move(context.req.body), wants_upgrade_}, snapshot().limits);
+  forwarded_ = &call;
+  return call.run(*this, context.res);
+}
 
- private:
-  Exchange& exchange_;
-  const Forward& forward_;
-};
+void Exchange::write_head(std::string& out, std::string_view host_field) const {
+  const Request& request = context.req;
+  append_request_line(out, request, forward_->base_path_, forward_->strip_prefix_ ? prefix_length_ : 0);
+  const bool keep = forward_->preserve_host_ && !request.authority().empty();
+  append_field(out, "Host", keep ? request.authority() : host_field);
+  const ForwardedFor from{peer_.address, request.authority(), request.scheme(), peer_.port};
+  append_forwarded_fields(out, request, from, worker_.shared.pseudonym, wants_upgrade_);
+}
 
-Task<> Forward::operator()(Context& c) const {
-  auto& exchange = static_cast<Exchange&>(*ContextAccess::host(c));
-  if (is_loop(c.req, exchange.worker_.shared.pseudonym)) {
-    c.fail(Failure(Error::loop_detected));
-    co_return;
-  }
-  ForwardHead head(exchange, *this);
-  Call& call = Call::begin(exchange.worker_, exchange.calls);
-  exchange.is_forwarding_ = true;
-  const Result<> received = co_await call.run(upstream_, head, c.req.method, std::move(c.req.body), exchange.wants_upgrade_,
-                                              exchange.snapshot().limits, c.res);
-  if (received) {
-    exchange.forwarded_ = &call;
-    ContextAccess::set_replied(c);
+void Exchange::received(Result<> outcome) {
+  if (outcome) {
+    ContextAccess::set_replied(context);
   } else {
-    c.fail(received.error());
+    forwarded_ = nullptr;
+    context.fail(outcome.error());
   }
 }
 
@@ -142,7 +139,8 @@ void Exchange::end() {
   GW_ASSERT(calls.running.empty());
   snapshot_.reset();
   forwarded_ = nullptr;
-  is_forwarding_ = wants_upgrade_ = false;
+  forward_ = nullptr;
+  wants_upgrade_ = false;
   prefix_length_ = 0;
 }
 
@@ -153,11 +151,11 @@ std::string Exchange::metrics(bool is_openmetrics) {
 Task<Result<Response>> Exchange::send(const Upstream& upstream, Request request) {
   const auto found = snapshot().upstreams.find(upstream.name());
   if (found == snapshot().upstreams.end()) co_return Failure(Error::no_endpoint);
-  SentHead head(request, found->second->options.base_path, worker_.shared.pseudonym);
+  Sender sender(request, found->second->options.base_path, worker_.shared.pseudonym);
   Response response;
-  Call& call = Call::begin(worker_, calls);
-  const Result<> received = co_await call.run(found->second, head, request.method, std::move(request.body), false, snapshot().limits, response);
-  if (!received) co_return received.error();
+  Call& call = Call::begin(worker_, calls, found->second, {request.method, std::move(request.body), false}, snapshot().limits);
+  co_await call.run(sender, response);
+  if (!sender.outcome()) co_return sender.outcome().error();
   co_return response;
 }
 

@@ -41,7 +41,7 @@ class Forward {
   Task<> operator()(Context& c) const;
 
  private:
-  friend class ForwardHead;
+  friend class Exchange;
   std::shared_ptr<const UpstreamState> upstream_;
   std::string base_path_;
   bool strip_prefix_;
@@ -50,7 +50,7 @@ class Forward {
 
 /// Holds a request's context, pins the snapshot it began with, and is the gateway that stages and
 /// handlers see. Reused for one request after the other; one worker.
-class Exchange final : public detail::Host {
+class Exchange final : public detail::Host, private Caller {
  public:
   Exchange(Worker& worker, Client& client) : worker_(worker), client_(client) {}
 
@@ -67,7 +67,7 @@ class Exchange final : public detail::Host {
   /// The call whose connection is to become a tunnel, if the response is a 101; or null.
   Call* tunnel();
   /// Whether "Expect: 100-continue" was passed on: then the upstream says when to go on.
-  bool is_expectation_forwarded() const noexcept { return is_forwarding_; }
+  bool is_expectation_forwarded() const noexcept { return forward_ != nullptr; }
   /// Calls the `done` hooks, counts the request, and forgets the request. Uploads must have ended.
   void end();
 
@@ -81,9 +81,13 @@ class Exchange final : public detail::Host {
 
  private:
   friend class Forward;
-  friend class ForwardHead;
 
   void find_route();
+  Task<> forward(const Forward& forward);
+  // The caller of what is forwarded.
+  void write_head(std::string& out, std::string_view host_field) const override;
+  Task<> interim(const Response& response) override { return client_.interim(response); }
+  void received(Result<> outcome) override;
 
   Worker& worker_;
   Client& client_;
@@ -95,8 +99,8 @@ class Exchange final : public detail::Host {
   std::size_t prefix_length_ = 0;
   std::string path_;               // where a path is normalised, if it must be
   bool wants_upgrade_ = false;
-  bool is_forwarding_ = false;
-  Call* forwarded_ = nullptr;      // the call of `forward` whose response is in the context
+  const Forward* forward_ = nullptr;  // once the request is forwarded
+  Call* forwarded_ = nullptr;         // its call, unless that failed
 };
 
 }  // namespace proxy

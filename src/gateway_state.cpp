@@ -19,20 +19,11 @@
 
 #include <algorithm>
 #include <future>
-#include <random>
 
 namespace gw {
 inline namespace v0 {
 
 namespace {
-
-// A handler that does not end after its connection was cut is given up after this.
-constexpr auto grace = std::chrono::seconds(5);
-
-std::uint64_t entropy() {
-  std::random_device device;
-  return (std::uint64_t{device()} << 32) | device();
-}
 
 // Tells gateways apart in Via without telling strangers anything about the machine.
 std::string make_pseudonym() {
@@ -78,54 +69,11 @@ Problem no_listener() {
   return {Place{"", 0, 0, "listen"}, "there is nothing to listen on: add `listen`, or give run() or start() an address"};
 }
 
-Task<> drain(proxy::Worker& worker, Duration limit) {
-  net::Wheel::Deadline deadline([](void* w) { static_cast<proxy::Worker*>(w)->abort(); }, &worker);
-  worker.wheel.arm(deadline, limit);
-  worker.drain();
-  while (worker.has_connections()) co_await worker.drained.wait();
-}
-
 }  // namespace
 
 std::string to_text(const asio::ip::tcp::endpoint& address) {
   const std::string ip = address.address().to_string();
   return (address.address().is_v6() ? '[' + ip + ']' : ip) + ':' + std::to_string(address.port());
-}
-
-// --- WorkerThread ----------------------------------------------------------------------------------
-
-WorkerThread::WorkerThread(proxy::Shared& shared, std::size_t number)
-    : worker_(std::make_unique<proxy::Worker>(shared, entropy(), number)), work_(worker_->io.get_executor()), thread_([this] { worker_->io.run(); }) {}
-
-WorkerThread::~WorkerThread() {
-  if (!thread_.joinable()) return;
-  begin_finish(Duration(0));
-  end_finish(Duration(0));
-}
-
-void WorkerThread::post(std::function<void()> f) { asio::post(worker_->io, std::move(f)); }
-
-void WorkerThread::begin_finish(Duration limit) {
-  asio::post(worker_->io, [this, limit] {
-    asio::co_spawn(worker_->io, drain(*worker_, limit), [this](std::exception_ptr) { drained_.set_value(); });
-  });
-}
-
-void WorkerThread::end_finish(Duration limit) {
-  if (drained_.get_future().wait_for(limit + grace) == std::future_status::ready) {
-    asio::post(worker_->io, [this] {
-      worker_->finish();
-      work_.reset();
-    });
-    thread_.join();
-    return;
-  }
-  // User code holds on to a request. Its coroutine cannot be destroyed safely from outside, so the
-  // worker's memory stays.
-  worker_->shared.log(LogLevel::error, "a handler did not end when its connection was cut; leaving it behind");
-  worker_->io.stop();
-  thread_.join();
-  [[maybe_unused]] const proxy::Worker* left_behind = worker_.release();
 }
 
 // --- State -----------------------------------------------------------------------------------------

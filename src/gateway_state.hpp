@@ -6,17 +6,13 @@
 
 #include "compile.hpp"
 #include "net/listener.hpp"
-#include "proxy/worker.hpp"
+#include "worker_thread.hpp"
 
-#include <asio/executor_work_guard.hpp>
-
-#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace gw {
@@ -24,28 +20,6 @@ inline namespace v0 {
 
 /// "127.0.0.1:8000", "[::1]:8000".
 std::string to_text(const asio::ip::tcp::endpoint& address);
-
-/// A worker and the thread that runs it.
-class WorkerThread {
- public:
-  WorkerThread(proxy::Shared& shared, std::size_t number);
-  ~WorkerThread();
-
-  proxy::Worker& worker() noexcept { return *worker_; }
-  /// Runs `f` on the worker, after what was posted before. Does not wait.
-  void post(std::function<void()> f);
-  bool is_this_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
-  /// Starts to drain the worker: connections end with their present request, or after `limit`.
-  void begin_finish(Duration limit);
-  /// Waits until that is through, and ends the thread.
-  void end_finish(Duration limit);
-
- private:
-  std::unique_ptr<proxy::Worker> worker_;
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
-  std::promise<void> drained_;
-  std::thread thread_;
-};
 
 struct Gateway::State {
   State();

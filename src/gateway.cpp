@@ -34,6 +34,7 @@ Server::~Server() {
 }
 std::uint16_t Server::port() const { return gateway_->state_->first_address().port(); }
 std::string Server::address() const { return to_text(gateway_->state_->first_address()); }
+std::uint16_t Server::admin_port() const { return gateway_->state_->admin_port(); }
 void Server::stop() { gateway_->stop(); }
 
 // --- Gateway: building -----------------------------------------------------------------------------
@@ -77,6 +78,7 @@ Gateway& Gateway::define_handler(std::string name, Handler handler) {
   return state_->definitions.handlers.insert_or_assign(std::move(name), std::move(handler)), *this;
 }
 Gateway& Gateway::listen(std::string address) { return config().listen.push_back({std::move(address), {}}), *this; }
+Gateway& Gateway::admin(std::string address) { return config().admin = {std::move(address), {}}, *this; }
 Gateway& Gateway::log_to(LogSink sink) {
   state_->shared.log = std::move(sink);
   return *this;

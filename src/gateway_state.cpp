@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 #include <future>
 
 namespace gw {
@@ -135,6 +136,7 @@ void Gateway::State::start_locked() {
   try {
     Problems problems;
     listening_ = open_listeners(config, problems);
+    if (problems.empty()) listen_for_admin(config, *snapshot_, problems);
     if (!problems.empty()) throw ConfigError(std::move(problems));
   } catch (...) {
     end_workers(Duration(0));
@@ -178,6 +180,22 @@ std::vector<Gateway::State::Listening> Gateway::State::open_listeners(const Conf
   return opened;
 }
 
+// Makes sure that the admin listener of `next` is open. The one before stays until it is in use.
+void Gateway::State::listen_for_admin(const Config& next, const proxy::Snapshot& compiled, Problems& problems) {
+  if (next.admin.address.empty()) return;
+  const bool is_new = !admin_;
+  try {
+    if (is_new) {
+      admin_ = std::make_unique<Admin>(shared.metrics, shared.log);
+      admin_->publish(next, compiled);
+    }
+    admin_->listen(next.admin);
+  } catch (const ConfigError& e) {
+    if (is_new) admin_.reset();
+    problems.insert(problems.end(), e.problems().begin(), e.problems().end());
+  }
+}
+
 void Gateway::State::close(Listening& l) {
   for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->post([socket = l.sockets[i]] { socket->close(); });
 }
@@ -212,8 +230,10 @@ void Gateway::State::stop() {
   const std::lock_guard lock(change_);
   if (!is_running_) return;
   shared.log(LogLevel::info, "stopping: running requests have " + std::to_string(config.timeouts.drain.count()) + " ms to end");
+  if (admin_) admin_->begin_drain();
   for (Listening& l : listening_) close(l);
   end_workers(config.timeouts.drain);
+  admin_.reset();
   is_running_ = false;
   if (on_stopped_) std::exchange(on_stopped_, nullptr)();
 }
@@ -231,20 +251,22 @@ void Gateway::State::abort() {
   for (const auto& w : workers_) asio::post(w->worker().io, [&worker = w->worker()] { worker.abort(); });
 }
 
-// Does `f`, which applies a configuration, and notes how that ended.
+// Does `f`, which applies a configuration, and notes how that ended. Either way the workers have done
+// then what it has posted to them: a listener that was opened for nothing is closed again.
 template <class F>
 void Gateway::State::change(F&& f) {
+  std::exception_ptr failed;
   {
     const std::lock_guard lock(change_);
     try {
       f();
     } catch (...) {
-      if (is_running_) shared.metrics.configured(false);
-      throw;
+      failed = std::current_exception();
     }
-    if (is_running_) shared.metrics.configured(true);
+    if (is_running_) shared.metrics.configured(!failed);
   }
   wait_for_workers();
+  if (failed) std::rethrow_exception(failed);
 }
 
 void Gateway::State::apply(Config next) {
@@ -267,7 +289,9 @@ void Gateway::State::apply_locked(Config next) {
   auto compiled = compile(next, definitions, shared, problems);
   std::vector<Listening> opened;
   if (compiled) opened = open_listeners(next, problems);
+  if (problems.empty()) listen_for_admin(next, *compiled, problems);
   if (!problems.empty()) {
+    for (Listening& l : opened) close(l);
     sort_by_place(problems);
     throw ConfigError(std::move(problems));
   }
@@ -282,6 +306,8 @@ void Gateway::State::apply_locked(Config next) {
   }
   for (Listening& l : opened) kept.push_back(std::move(l));
   listening_ = std::move(kept);
+  if (next.admin.address.empty()) admin_.reset();
+  else admin_->publish(next, *snapshot_);
   config = std::move(next);
 }
 
@@ -312,6 +338,7 @@ void Gateway::State::reload_locked() {
   add_code(next.use, config.use, [](const StageConfig& s) -> const Place& { return s.place(); });
   if (config.timeouts != file_timeouts) next.timeouts = config.timeouts;
   if (config.limits != file_limits) next.limits = config.limits;
+  if (config.admin.place.file.empty() && !config.admin.address.empty()) next.admin = config.admin;
   if (config.workers_place.file.empty() && config.workers != 0) next.workers = config.workers;
   apply_locked(std::move(next));
   file_timeouts = read_timeouts;
@@ -358,6 +385,11 @@ void Gateway::State::post(unsigned worker, std::function<void()> f) {
       shared.log(LogLevel::error, "what was posted to a worker threw: " + detail::text_of(std::current_exception()));
     }
   });
+}
+
+std::uint16_t Gateway::State::admin_port() const {
+  const std::lock_guard lock(change_);
+  return admin_ ? admin_->port() : std::uint16_t{0};
 }
 
 asio::ip::tcp::endpoint Gateway::State::first_address() const {

@@ -4,6 +4,7 @@
 
 #include <gw/gateway.hpp>
 
+#include "admin.hpp"
 #include "compile.hpp"
 #include "net/listener.hpp"
 #include "worker_thread.hpp"
@@ -46,6 +47,7 @@ struct Gateway::State {
   Response dispatch(Request request);
   void post(unsigned worker, std::function<void()> f);
   asio::ip::tcp::endpoint first_address() const;
+  std::uint16_t admin_port() const;
 
  private:
   using Address = asio::ip::tcp::endpoint;
@@ -64,6 +66,7 @@ struct Gateway::State {
   void apply_locked(Config next);
   void reload_locked();
   void end_workers(Duration limit);
+  void listen_for_admin(const Config& next, const proxy::Snapshot& compiled, Problems& problems);
   void publish(std::shared_ptr<const proxy::Snapshot> snapshot);
   bool is_on_worker();
   void wait_for_workers();
@@ -77,6 +80,7 @@ struct Gateway::State {
   std::mutex workers_change_;       // for those who must not wait for a change: the list itself
   std::vector<std::unique_ptr<WorkerThread>> workers_;
   std::vector<Listening> listening_;
+  std::unique_ptr<Admin> admin_;
 
   std::mutex dispatching_;
   std::unique_ptr<WorkerThread> private_worker_;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -29,11 +30,15 @@ class StageConfig {
   const Place& place() const noexcept { return place_; }
   /// The callable, or nothing while only the name is known.
   const std::optional<Stage>& stage() const noexcept { return stage_; }
+  /// Its options in the file, as JSON to be shown: without secrets. Empty without options.
+  const std::string& options() const noexcept { return options_; }
+  void set_options(std::string json) { options_ = std::move(json); }
 
  private:
   std::string name_;
   Place place_;
   std::optional<Stage> stage_;
+  std::string options_;
 };
 
 /// An upstream of a configuration.
@@ -77,9 +82,16 @@ struct ListenConfig {
   Place place;
 };
 
+/// Where the gateway tells about itself (docs/metrics.md): an address as in `ListenConfig`; empty: nowhere.
+struct AdminConfig {
+  std::string address;
+  Place place;
+};
+
 /// A whole configuration. Copy and edit it freely; nothing happens until `Gateway::apply`.
 struct Config {
   std::vector<ListenConfig> listen;
+  AdminConfig admin;
   /// How many workers; 0: as many as the process has cores. Fixed after start.
   unsigned workers = 0;
   Place workers_place;

@@ -76,6 +76,8 @@ class GW_EXPORT Server {
   std::uint16_t port() const;
   /// The address of the first listener, "127.0.0.1:41233".
   std::string address() const;
+  /// The port of the admin listener; 0 without one.
+  std::uint16_t admin_port() const;
   /// Stops; see `Gateway::stop`.
   void stop();
 
@@ -139,6 +141,9 @@ class GW_EXPORT Gateway {
   Gateway& define_handler(std::string name, Handler handler);
   /// Adds a listener: "127.0.0.1:8000", "[::1]:8000", ":8000" (127.0.0.1). Port 0: any free one.
   Gateway& listen(std::string address);
+  /// Tells about the gateway on a listener of its own, with `/metrics`, `/health`, `/routes` and `/config`
+  /// (docs/metrics.md). Whoever reaches it can read all that: keep it on the loopback address.
+  Gateway& admin(std::string address);
   /// Where the gateway's own messages go; nowhere by default.
   Gateway& log_to(LogSink sink);
   /// The configuration that the verbs above edit.

@@ -84,18 +84,15 @@ void check_settings(const Config& config, Report& report) {
 
 void check_listen(const Config& config, Report& report) {
   std::map<std::pair<std::string, std::uint16_t>, std::string> taken;  // and the path of the listener that has it
-  for (std::size_t i = 0; i < config.listen.size(); ++i) {
-    const ListenConfig& listen = config.listen[i];
-    const Place place = or_path(listen.place, path_of("listen", i));
-    const auto address = detail::parse_listen(listen.address);
-    if (!address) {
-      report.add(place, listen_mistake(listen.address));
-      continue;
-    }
+  const auto check = [&](const std::string& text, const Place& place) {
+    const auto address = detail::parse_listen(text);
+    if (!address) return report.add(place, listen_mistake(text));
     const auto [first, is_new] = taken.emplace(std::pair(address->host, address->port), place.path);
     // The system chooses another port for each port 0.
-    if (!is_new && address->port != 0) report.add(place, "the address " + quote(listen.address) + " is taken by " + first->second);
-  }
+    if (!is_new && address->port != 0) report.add(place, "the address " + quote(text) + " is taken by " + first->second);
+  };
+  for (std::size_t i = 0; i < config.listen.size(); ++i) check(config.listen[i].address, or_path(config.listen[i].place, path_of("listen", i)));
+  if (!config.admin.address.empty()) check(config.admin.address, or_path(config.admin.place, "admin.listen"));
 }
 
 void check_upstream(const UpstreamConfig& upstream, const Place& place, Report& report) {

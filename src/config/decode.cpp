@@ -133,6 +133,14 @@ void read_upstreams(const Value& value, std::vector<UpstreamConfig>& out) {
 
 // ---- the whole ----
 
+constexpr Key<AdminConfig> admin_keys[] = {
+    {"listen",
+     [](const Value& v, AdminConfig& a) {
+       a.place = v.place();
+       read_checked(v, a.address, listen_mistake);
+     }},
+};
+
 constexpr Key<Config> config_keys[] = {
     {"listen", [](const Value& v, Config& c) { read_listen(v, c.listen); }},
     {"workers",
@@ -145,7 +153,10 @@ constexpr Key<Config> config_keys[] = {
     {"use", [](const Value& v, Config& c) { read_stages(v, c.use); }},
     {"upstreams", [](const Value& v, Config& c) { read_upstreams(v, c.upstreams); }},
     {"routes", [](const Value& v, Config& c) { read_routes(v, c.routes); }},
-    {"admin"},
+    {"admin",
+     [](const Value& v, Config& c) {
+       if (read_map(v, c.admin, admin_keys) && !v.has("listen")) v.problem("listen is missing");
+     }},
     {"trusted"},
     {"tls"},
 };

@@ -1,5 +1,7 @@
 #include "config/stages.hpp"
 
+#include "config/masking.hpp"
+
 #include <gw/middleware/headers.hpp>
 #include <gw/middleware/request_id.hpp>
 
@@ -102,7 +104,10 @@ void read_stage(const Value& place, const std::string& name, const Value* option
   for (const BuiltIn& stage : built_in) {
     if (stage.name != name) continue;
     try {
-      if (auto made = stage.make(options, place.world())) out.emplace_back(std::move(*made), place.place());
+      if (auto made = stage.make(options, place.world())) {
+        out.emplace_back(std::move(*made), place.place());
+        if (options) out.back().set_options(masked_json(name, options->node()));
+      }
     } catch (const ConfigError& e) {
       for (const Problem& problem : e.problems()) (options ? *options : place).problem(problem.what);
     }

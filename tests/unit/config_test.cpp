@@ -25,6 +25,7 @@ std::string describe(const gw::Config& c) {
   std::ostringstream out;
   const auto ms = [](gw::Duration d) { return d.count(); };
   for (const auto& l : c.listen) out << "listen " << l.address << '\n';
+  if (!c.admin.address.empty()) out << "admin " << c.admin.address << '\n';
   out << "workers " << c.workers << "\ntimeouts " << ms(c.timeouts.client_header) << ' ' << ms(c.timeouts.client_idle) << ' '
       << ms(c.timeouts.client_body) << ' ' << ms(c.timeouts.client_write) << ' ' << ms(c.timeouts.drain) << "\nlimits " << c.limits.head
       << ' ' << c.limits.fields << ' ' << c.limits.target << ' ' << c.limits.body << ' ' << c.limits.connections << '\n';
@@ -60,6 +61,7 @@ std::string describe(const gw::Config& c) {
 TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
   const std::string expected =
       "listen 127.0.0.1:8000\nlisten [::1]:8001\nlisten :8002\n"
+      "admin :8003\n"
       "workers 3\n"
       "timeouts 1000 120000 3000 4000 250\n"
       "limits 32768 50 4096 2147483648 123\n"
@@ -147,7 +149,10 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {"---\n", {"gw:1:1: nothing is configured: the file is empty"}},
       {"[a]", {"gw:1:1: expected a map of settings such as listen and routes, found a list"}},
       {"5", {"gw:1:1: expected a map of settings such as listen and routes, found \"5\""}},
-      {"admin: {listen: x}", {"gw:1:1: \"admin\" is not built yet in gw 0.1"}},
+      {"admin: {}", {"gw:1:8: admin: listen is missing"}},
+      {"admin: {listen: x}", {"gw:1:17: admin.listen: \"x\" is no address to listen on: write IP:PORT, [IPv6]:PORT or :PORT"}},
+      {"admin: 127.0.0.1:1", {"gw:1:8: admin: expected a map of keys and values, found \"127.0.0.1:1\""}},
+      {"admin: {listen: 127.0.0.1:1, token: x}", {"gw:1:30: admin: unknown key \"token\""}},
       {"zzz: 1", {"gw:1:1: unknown key \"zzz\""}},
       {"1: x", {"gw:1:1: unknown key \"1\""}},
       {"true: x", {"gw:1:1: unknown key \"true\""}},

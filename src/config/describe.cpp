@@ -1,0 +1,214 @@
+#include "config/describe.hpp"
+
+#include "config/masking.hpp"
+
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace gw {
+inline namespace v0 {
+namespace config {
+namespace {
+
+namespace rapid = RAPIDJSON_NAMESPACE;
+
+constexpr std::string_view code = "<code>";
+
+/// A JSON text while it is written: `begin` and `end` of objects and lists, and members between.
+class JsonWriter {
+ public:
+  JsonWriter() { out_.SetIndent(' ', 2); }
+
+  void begin_object() { out_.StartObject(); }
+  void end_object() { out_.EndObject(); }
+  void begin_list() { out_.StartArray(); }
+  void end_list() { out_.EndArray(); }
+  void key(std::string_view name) { out_.Key(name.data(), static_cast<rapid::SizeType>(name.size())); }
+  void text(std::string_view value) { out_.String(value.data(), static_cast<rapid::SizeType>(value.size())); }
+  void json(std::string_view value) { out_.RawValue(value.data(), value.size(), rapid::kObjectType); }
+
+  void member(std::string_view name, std::string_view value) {
+    key(name);
+    text(value);
+  }
+  void member(std::string_view name, std::uint64_t value) {
+    key(name);
+    out_.Uint64(value);
+  }
+  void member(std::string_view name, bool value) {
+    key(name);
+    out_.Bool(value);
+  }
+  void member(std::string_view name, Duration value) {
+    const auto count = value.count();
+    member(name, count % 1000 == 0 ? std::to_string(count / 1000) + 's' : std::to_string(count) + "ms");
+  }
+
+  std::string take() { return std::string(buffer_.GetString(), buffer_.GetSize()) + '\n'; }
+
+ private:
+  rapid::StringBuffer buffer_;
+  rapid::PrettyWriter<rapid::StringBuffer> out_{buffer_};
+};
+
+void write_stages(JsonWriter& out, const std::vector<StageConfig>& stages) {
+  for (const StageConfig& stage : stages) {
+    const bool is_code = stage.stage() && stage.place().file.empty();
+    if (!is_code && stage.options().empty()) {
+      out.text(stage.name());
+      continue;
+    }
+    out.begin_object();
+    out.key(stage.name());
+    if (is_code) out.text(code);
+    else out.json(stage.options());
+    out.end_object();
+  }
+}
+
+void write_tests(JsonWriter& out, std::string_view name, const std::vector<FieldTest>& tests) {
+  if (tests.empty()) return;
+  out.key(name);
+  out.begin_object();
+  for (const FieldTest& test : tests) out.member(test.name, is_secret_name(test.name) && test.value != "*" ? masked : std::string_view(test.value));
+  out.end_object();
+}
+
+void write_rule(JsonWriter& out, const RouteRule& rule) {
+  out.member(rule.kind == RouteRule::Kind::path ? "path" : "prefix", rule.pattern);
+  if (!rule.hosts.empty()) {
+    out.key("host");
+    out.begin_list();
+    for (const std::string& host : rule.hosts) out.text(host);
+    out.end_list();
+  }
+  if (!rule.methods.empty()) {
+    out.key("methods");
+    out.begin_list();
+    for (std::size_t i = 0; i < detail::method_names.size(); ++i)
+      if (rule.methods.contains(static_cast<Method>(i))) out.text(detail::method_names[i]);
+    out.end_list();
+  }
+  write_tests(out, "headers", rule.headers);
+  write_tests(out, "query", rule.query);
+}
+
+void write_action(JsonWriter& out, const RouteConfig& route) {
+  if (const auto* forward = std::get_if<ForwardConfig>(&route.action)) {
+    out.member("forward", without_credentials(forward->to));
+    if (route.strip_prefix) out.member("strip_prefix", true);
+    if (route.preserve_host) out.member("preserve_host", true);
+  }
+  if (const auto* handler = std::get_if<HandlerConfig>(&route.action)) out.member("handler", handler->handler ? code : std::string_view(handler->name));
+}
+
+void write_route(JsonWriter& out, const RouteConfig& route, std::string_view name, const std::vector<StageConfig>& before) {
+  out.begin_object();
+  if (!name.empty()) out.member("name", name);
+  write_rule(out, route.rule);
+  if (!route.use.empty() || !before.empty()) {
+    out.key("use");
+    out.begin_list();
+    write_stages(out, before);
+    write_stages(out, route.use);
+    out.end_list();
+  }
+  write_action(out, route);
+  out.end_object();
+}
+
+void write_upstream(JsonWriter& out, const UpstreamConfig& upstream) {
+  const UpstreamOptions& options = upstream.options;
+  out.key(upstream.name);
+  out.begin_object();
+  out.key("endpoints");
+  out.begin_list();
+  for (const EndpointOptions& endpoint : upstream.endpoints) {
+    out.begin_object();
+    out.member("address", without_credentials(endpoint.address));
+    out.member("weight", std::uint64_t{endpoint.weight});
+    out.end_object();
+  }
+  out.end_list();
+  out.member("balance", options.balance == Balance::p2c ? std::string_view("p2c") : std::string_view("round_robin"));
+  out.key("timeouts");
+  out.begin_object();
+  out.member("connect", options.timeouts.connect);
+  out.member("first_byte", options.timeouts.first_byte);
+  out.member("body", options.timeouts.body);
+  out.member("idle", options.timeouts.idle);
+  out.end_object();
+  out.member("base_path", options.base_path);
+  out.member("idle_connections", std::uint64_t{options.idle_connections});
+  out.member("connections", std::uint64_t{options.connections});
+  out.end_object();
+}
+
+void write_settings(JsonWriter& out, const Config& config) {
+  out.key("listen");
+  out.begin_list();
+  for (const ListenConfig& listen : config.listen) out.text(listen.address);
+  out.end_list();
+  if (!config.admin.address.empty()) {
+    out.key("admin");
+    out.begin_object();
+    out.member("listen", config.admin.address);
+    out.end_object();
+  }
+  out.member("workers", std::uint64_t{config.workers});
+  out.key("timeouts");
+  out.begin_object();
+  out.member("client_header", config.timeouts.client_header);
+  out.member("client_idle", config.timeouts.client_idle);
+  out.member("client_body", config.timeouts.client_body);
+  out.member("client_write", config.timeouts.client_write);
+  out.member("drain", config.timeouts.drain);
+  out.end_object();
+  out.key("limits");
+  out.begin_object();
+  out.member("head", std::uint64_t{config.limits.head});
+  out.member("fields", std::uint64_t{config.limits.fields});
+  out.member("target", std::uint64_t{config.limits.target});
+  out.member("body", config.limits.body);
+  out.member("connections", std::uint64_t{config.limits.connections});
+  out.end_object();
+}
+
+}  // namespace
+
+std::string config_json(const Config& config) {
+  JsonWriter out;
+  out.begin_object();
+  write_settings(out, config);
+  out.key("use");
+  out.begin_list();
+  write_stages(out, config.use);
+  out.end_list();
+  out.key("upstreams");
+  out.begin_object();
+  for (const UpstreamConfig& upstream : config.upstreams) write_upstream(out, upstream);
+  out.end_object();
+  out.key("routes");
+  out.begin_list();
+  for (const RouteConfig& route : config.routes) write_route(out, route, route.rule.name, {});
+  out.end_list();
+  out.end_object();
+  return out.take();
+}
+
+std::string routes_json(const Config& config, const std::vector<std::string>& names) {
+  JsonWriter out;
+  out.begin_list();
+  for (std::size_t i = 0; i < config.routes.size(); ++i) write_route(out, config.routes[i], names[i], config.use);
+  out.end_list();
+  return out.take();
+}
+
+}  // namespace config
+}  // namespace v0
+}  // namespace gw

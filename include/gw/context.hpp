@@ -172,6 +172,11 @@ struct ContextAccess {
   GW_EXPORT static void begin(Context& c, Host* host, std::uint64_t id_seed, std::uint64_t id_number, std::string_view client_address);
   /// Ends it: drops bodies, then slots, and empties the rest, keeping memory for the next request.
   GW_EXPORT static void end(Context& c);
+  /// The request began at `at`, earlier than `begin`.
+  static void set_started(Context& c, std::chrono::steady_clock::time_point at) {
+    c.started_ -= std::chrono::duration_cast<std::chrono::system_clock::duration>(c.started_steady_ - at);
+    c.started_steady_ = at;
+  }
   static void set_route(Context& c, std::string_view name) { c.route_ = name; }
   /// Takes the parameters of a match over: values with an escape are decoded into the context's
   /// memory, the others stay views into the path.

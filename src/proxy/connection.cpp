@@ -161,7 +161,8 @@ Connection::Step Connection::advance_head() {
 
 Task<Connection::Step> Connection::read_head() {
   Session& s = *session_;
-  const auto give_up = std::chrono::steady_clock::now() + s.timeouts.client_header;
+  s.head_began = std::chrono::steady_clock::now();
+  const auto give_up = *s.head_began + s.timeouts.client_header;
   for (;;) {
     const auto left = std::chrono::duration_cast<Duration>(give_up - std::chrono::steady_clock::now());
     if (co_await transport_->until(Side::read, std::max(left, Duration(0))) == Wake::timed_out) {
@@ -203,6 +204,7 @@ Task<bool> Connection::answer() {
   Session& s = *session_;
   Context& c = s.exchange.context;
   s.exchange.begin(Peer{origin_.client_address, origin_.local_port});
+  if (s.head_began) ContextAccess::set_started(c, *std::exchange(s.head_began, std::nullopt));
   begin_body();
   if (!s.exchange.run_now(s.codec->wants_upgrade())) {
     worker_.wheel.arm(patience_, patience);

@@ -9,6 +9,7 @@ namespace proxy {
 
 void Session::begin(Transport& t) {
   transport = &t;
+  head_began.reset();
   const Snapshot& s = **worker.snapshot;
   timeouts = s.timeouts;
   if (!codec || limits != s.limits) codec.emplace(limits = s.limits);

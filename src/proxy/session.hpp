@@ -38,6 +38,8 @@ struct Session final : Body::Source, Client {
   Limits limits;
   std::optional<h1::RequestCodec> codec;
   Buffer buffer;
+  /// When the head began that did not come in one piece.
+  std::optional<std::chrono::steady_clock::time_point> head_began;
   std::string head;                 ///< of the response
   std::string framed;               ///< chunk framing of its body
   Gather pieces;                    ///< what is being written of it

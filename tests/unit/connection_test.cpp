@@ -2,6 +2,7 @@
 
 #include "support/proxy_scripts.hpp"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,30 @@ TEST_CASE("connection: every conversation is the same in fragments of 1 to 8, 16
       play(script, 5, room);
     }
   }
+}
+
+TEST_CASE("connection: a request begins with its first byte, not with the end of its head") {
+  std::vector<std::chrono::system_clock::time_point> began;
+  struct Note {
+    std::vector<std::chrono::system_clock::time_point>* began;
+    void done(const gw::Context& c) const { began->push_back(c.started()); }
+  };
+  World world([&](gw::Config& config) { config.use.push_back(gw::Stage(Note{&began})); });
+  const auto upstream = world.upstream();
+  upstream->responses = {ok, ok};
+  const auto client = world.client();
+  client->receive("GET / HT");
+  while (world.worker.io.poll() > 0) continue;
+  const auto middle = std::chrono::system_clock::now();
+  client->receive("TP/1.1\r\nHost: a\r\n\r\n");
+  world.run_until([&] { return world.counts.done == 1; });
+  const auto between = std::chrono::system_clock::now();
+  client->receive(get);
+  client->receive_end();
+  world.run();
+  REQUIRE(began.size() == 2);
+  CHECK(began[0] < middle);
+  CHECK(began[1] >= between);
 }
 
 TEST_CASE("connection: requests on one connection use the same session and the same upstream connection") {

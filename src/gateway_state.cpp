@@ -201,6 +201,7 @@ void Gateway::State::close(Listening& l) {
 }
 
 void Gateway::State::publish(std::shared_ptr<const proxy::Snapshot> snapshot) {
+  shared.metrics.set_stages(snapshot->stages());
   for (const auto& w : workers_) w->post([&worker = w->worker(), snapshot] { worker.publish(snapshot); });
 }
 
@@ -316,11 +317,8 @@ void Gateway::State::reload() {
 }
 
 void Gateway::State::reload_locked() {
-  if (snapshot_) {
-    for (const Stage& s : snapshot_->unrouted.stages()) s.reopen();
-    for (const auto& route : snapshot_->routes)
-      for (const Stage& s : route->pipeline.stages()) s.reopen();
-  }
+  if (snapshot_)
+    for (const Stage& s : snapshot_->stages()) s.reopen();
   if (file.empty()) return apply_locked(config);
 
   Config next = read_file();

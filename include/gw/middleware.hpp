@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -55,6 +56,10 @@ concept DoneHook = requires(const T& t, const Context& c) {
 template <class T>
 concept ReopenHook = requires(const T& t) { t.reopen(); };
 template <class T>
+concept DroppedHook = requires(const T& t) {
+  { t.dropped() } -> std::same_as<std::uint64_t>;
+};
+template <class T>
 concept HookStage = RequestHook<T> || ResponseHook<T> || DoneHook<T>;
 template <class T>
 concept CoroutineStage = requires(const T& t, Context& c, Next n) {
@@ -84,7 +89,8 @@ concept Text = std::convertible_to<T, std::string_view>;
 
 /// One step of middleware, shared by all workers and immutable. Its shape says its kind:
 /// - *hook stage*: any of `void request(Context&) const`, `void response(Context&) const`,
-///   `void done(const Context&) const`, and `void reopen() const` (log files were rotated);
+///   `void done(const Context&) const`, and `void reopen() const` (log files were rotated),
+///   `std::uint64_t dropped() const` (lines of a log that were lost; metrics tell it);
 /// - *coroutine stage*: a callable `Task<> (Context&, Next) const`; it may have `done` and `reopen` too.
 ///
 /// A type may name itself: `static constexpr std::string_view stage_name = "need_user";`.
@@ -116,6 +122,7 @@ class Stage {
     if constexpr (detail::ResponseHook<U>) response_ = [](const void* o, Context& c) { static_cast<const U*>(o)->response(c); };
     if constexpr (detail::DoneHook<U>) done_ = [](const void* o, const Context& c) { static_cast<const U*>(o)->done(c); };
     if constexpr (detail::ReopenHook<U>) reopen_ = [](const void* o) { static_cast<const U*>(o)->reopen(); };
+    if constexpr (detail::DroppedHook<U>) dropped_ = [](const void* o) { return static_cast<const U*>(o)->dropped(); };
     if constexpr (detail::CoroutineStage<U>) around_ = [](const void* o, Context& c, Next n) { return (*static_cast<const U*>(o))(c, n); };
   }
 
@@ -125,6 +132,10 @@ class Stage {
   void reopen() const {
     if (reopen_) reopen_(object_.get());
   }
+  /// How many lines the stage had to drop so far, as its `dropped` says, if it has one. Any thread.
+  std::uint64_t dropped() const { return dropped_ ? dropped_(object_.get()) : 0; }
+  /// The same for all copies of a stage, and for them alone.
+  const void* identity() const noexcept { return object_.get(); }
 
  private:
   friend class Pipeline;
@@ -140,6 +151,7 @@ class Stage {
   void (*response_)(const void*, Context&) = nullptr;
   void (*done_)(const void*, const Context&) = nullptr;
   void (*reopen_)(const void*) = nullptr;
+  std::uint64_t (*dropped_)(const void*) = nullptr;
   Task<> (*around_)(const void*, Context&, Next) = nullptr;
 };
 

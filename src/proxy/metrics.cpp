@@ -1,6 +1,8 @@
 #include "proxy/metrics.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <functional>
 
 namespace gw {
 inline namespace v0 {
@@ -33,6 +35,14 @@ WorkerCounters& Metrics::worker(std::size_t index) {
   return *gateway_[index];
 }
 
+void Metrics::set_stages(std::vector<Stage> stages) {
+  std::sort(stages.begin(), stages.end(), [](const Stage& a, const Stage& b) { return std::less<>()(a.identity(), b.identity()); });
+  stages.erase(std::unique(stages.begin(), stages.end(), [](const Stage& a, const Stage& b) { return a.identity() == b.identity(); }), stages.end());
+  // Stages that are no longer in use end outside the lock: a log writes its last lines then.
+  const std::lock_guard lock(mutex_);
+  stages_.swap(stages);
+}
+
 void Metrics::configured(bool is_applied) {
   const std::lock_guard lock(mutex_);
   is_last_applied_ = is_applied;
@@ -52,6 +62,7 @@ Metrics::View Metrics::view() const {
   for (const auto& entry : upstreams_)
     if (auto alive = entry.second.lock()) view.upstreams.push_back(std::move(alive));
   for (const auto& counters : gateway_) view.gateway.push_back(counters.get());
+  for (const Stage& stage : stages_) view.dropped_lines += stage.dropped();
   view.workers = workers_ - 1;
   view.config_version = config_version_;
   view.is_last_applied = is_last_applied_;

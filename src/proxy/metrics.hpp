@@ -2,7 +2,7 @@
 /// All that a gateway counts: docs/metrics.md names each number.
 #pragma once
 
-#include <gw/context.hpp>
+#include <gw/middleware.hpp>
 
 #include "proxy/counters.hpp"
 
@@ -37,6 +37,8 @@ class Metrics {
   /// The counters of a worker. They stay when the worker ends: another one may have its number then.
   WorkerCounters& worker(std::size_t index);
 
+  /// The stages that are in use now: some of them count what they drop. One may be there several times.
+  void set_stages(std::vector<Stage> stages);
   /// Says how an attempt to change the configuration ended, the start included.
   void configured(bool is_applied);
 
@@ -45,6 +47,7 @@ class Metrics {
     std::vector<std::shared_ptr<const RouteMetrics>> routes;
     std::vector<std::shared_ptr<const UpstreamMetrics>> upstreams;
     std::vector<const WorkerCounters*> gateway;   ///< live as long as these metrics
+    std::uint64_t dropped_lines = 0;              ///< of access logs
     std::size_t workers = 0;                      ///< that serve clients
     std::uint64_t config_version = 0;             ///< configurations applied so far
     bool is_last_applied = false;                 ///< whether the last one was
@@ -63,6 +66,7 @@ class Metrics {
   Known<RouteMetrics> routes_;
   Known<UpstreamMetrics> upstreams_;
   std::vector<std::unique_ptr<WorkerCounters>> gateway_;
+  std::vector<Stage> stages_;
   std::uint64_t config_version_ = 0;
   bool is_last_applied_ = false;
   std::int64_t applied_at_ = 0;

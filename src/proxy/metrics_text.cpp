@@ -199,6 +199,8 @@ double process_start() {
 }
 
 void write_gateway(Exposition& out, const Metrics::View& view) {
+  out.family("gw_access_log_dropped_lines_total", Type::counter, "Lines that access logs dropped because nobody took them.");
+  out.sample({}, view.dropped_lines);
   out.family("gw_workers", Type::gauge, "Threads that serve clients.");
   out.sample({}, Count(view.workers));
   out.family("gw_config_version", Type::gauge, "Configurations that were applied since the start, the first included.");

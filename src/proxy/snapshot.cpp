@@ -27,6 +27,13 @@ Snapshot::Snapshot(Timeouts t, Limits l, std::vector<Stage> gateway_stages)
       method_not_allowed(&reply_method_not_allowed),
       bad_path([](Context& c) { c.fail(Failure(Error::bad_path, Origin::client)); }) {}
 
+std::vector<Stage> Snapshot::stages() const {
+  std::vector<Stage> all = unrouted.stages();
+  const auto shared = static_cast<std::ptrdiff_t>(all.size());  // what every route begins with
+  for (const auto& route : routes) all.insert(all.end(), route->pipeline.stages().begin() + shared, route->pipeline.stages().end());
+  return all;
+}
+
 }  // namespace proxy
 }  // namespace v0
 }  // namespace gw

@@ -47,6 +47,9 @@ struct Snapshot {
   std::vector<std::unique_ptr<const CompiledRoute>> routes;
   Router<std::uint32_t> router;  ///< finds a number of `routes`
   std::map<std::string, std::shared_ptr<const UpstreamState>, std::less<>> upstreams;
+
+  /// The gateway's stages, once, and those of all routes.
+  std::vector<Stage> stages() const;
 };
 
 }  // namespace proxy

@@ -127,6 +127,23 @@ TEST_CASE("metrics: what workers have counted is added up") {
   CHECK(metrics_text(metrics, Format::openmetrics).ends_with("\n# EOF\n"));
 }
 
+TEST_CASE("metrics: what logs have dropped is added up, each log once") {
+  struct Lossy {
+    std::uint64_t lost;
+    void done(const gw::Context&) const {}
+    std::uint64_t dropped() const { return lost; }
+  };
+  struct Plain {
+    void done(const gw::Context&) const {}
+  };
+  Metrics metrics;
+  const gw::Stage one(Lossy{3}), two(Lossy{4}), plain(Plain{});
+  metrics.set_stages({one, plain, two, one, plain});
+  CHECK(has(metrics_text(metrics, Format::prometheus), "\ngw_access_log_dropped_lines_total 7\n"));
+  metrics.set_stages({two});
+  CHECK(has(metrics_text(metrics, Format::prometheus), "\ngw_access_log_dropped_lines_total 4\n"));
+}
+
 TEST_CASE("metrics: the outcome of the last configuration is told, and the version counts the good ones") {
   Metrics metrics;
   metrics.configured(true);

@@ -4,13 +4,12 @@
 
 #include "middleware/combined_log.hpp"
 #include "middleware/log_writer.hpp"
+#include "support/temp_dir.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <sstream>
 #include <string>
@@ -25,29 +24,9 @@
 
 namespace fs = std::filesystem;
 using gw::detail::ContextAccess, gw::detail::LogFile, gw::detail::LogWriter;
+using gw_test::TempDir, gw_test::content_of;
 
 namespace {
-
-/// A directory for one test, removed with what is in it.
-class TempDir {
- public:
-  TempDir() {
-    std::string name = (fs::temp_directory_path() / "gw_log_XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~TempDir() { fs::remove_all(path_); }
-  std::string operator/(std::string_view name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
-};
-
-std::string content_of(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;

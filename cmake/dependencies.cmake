@@ -48,9 +48,15 @@ if(TARGET yaml-cpp::yaml-cpp)
   set(gw_yaml_target yaml-cpp::yaml-cpp)
 endif()
 
+# libcrypto, for digests and comparison in constant time. 3.0 is the first whose algorithms can be fetched once and kept.
+find_package(OpenSSL 3.0 QUIET COMPONENTS Crypto)
+if(NOT TARGET OpenSSL::Crypto)
+  message(FATAL_ERROR "libcrypto of OpenSSL 3.0 or newer was not found: apt install libssl-dev, or -DOPENSSL_ROOT_DIR=DIR")
+endif()
+
 include(${CMAKE_CURRENT_LIST_DIR}/llhttp.cmake)
 
-set(gw_private_dependencies ${gw_yaml_target} $<BUILD_INTERFACE:gw_rapidjson> ${gw_llhttp_target})
+set(gw_private_dependencies OpenSSL::Crypto ${gw_yaml_target} $<BUILD_INTERFACE:gw_rapidjson> ${gw_llhttp_target})
 
 # Makes doctest::doctest; for the tests alone.
 macro(gw_need_doctest)

@@ -24,4 +24,5 @@
 
 #include <gw/middleware/access_log.hpp>
 #include <gw/middleware/headers.hpp>
+#include <gw/middleware/key_auth.hpp>
 #include <gw/middleware/request_id.hpp>

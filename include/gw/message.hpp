@@ -56,6 +56,12 @@ class Request {
   }
   /// For codecs and the router: another path, a view that must outlive the request.
   void borrow_path(std::string_view path) noexcept { parts_.path = path; }
+  /// For stages: another query, as part of another target; views, which must outlive the request.
+  void borrow_query(std::string_view target, std::string_view query, bool has_query) noexcept {
+    parts_.target = target;
+    parts_.query = query;
+    parts_.has_query = has_query;
+  }
   /// Empties the request, keeping its memory for the next one.
   GW_EXPORT void clear() noexcept;
 

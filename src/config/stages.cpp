@@ -1,11 +1,11 @@
 #include "config/stages.hpp"
 
+#include "config/auth_stages.hpp"
 #include "config/masking.hpp"
 
 #include <gw/middleware/headers.hpp>
 #include <gw/middleware/request_id.hpp>
 
-#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -60,13 +60,6 @@ constexpr Key<AccessLogOptions> access_log_keys[] = {
 
 // ---- the table ----
 
-/// Reads the options of a stage; false if anything is wrong with them.
-template <class T, std::size_t n>
-bool read_options_of(const Value& map, T& out, const Key<T> (&keys)[n]) {
-  const std::size_t before = map.problem_count();
-  return read_map(map, out, keys) && map.problem_count() == before;
-}
-
 /// A stage that is built in. `make` gets its options, or null without any; it reports what is wrong
 /// with them and then gives nothing, or throws `ConfigError`.
 struct BuiltIn {
@@ -93,10 +86,22 @@ constexpr BuiltIn built_in[] = {
        if (options && !read_options_of(*options, read_options, headers_keys)) return std::nullopt;
        return headers(std::move(read_options));
      }},
+    {"key_auth", make_key_auth},
 };
 
 /// Names that a later version will build in: a stage of the user's own must not take them now.
-constexpr std::string_view later[] = {"rate_limit", "key_auth", "basic_auth", "jwt", "cors"};
+constexpr std::string_view later[] = {"rate_limit", "basic_auth", "jwt", "cors"};
+
+/// Reports a problem of a stage's options. One of another file, such as one of keys, keeps its place there.
+void report(const Problem& problem, const Value& options) {
+  Place place = options.place();
+  if (!problem.place.file.empty()) {
+    place.file = problem.place.file;
+    place.line = problem.place.line;
+    place.column = problem.place.column;
+  }
+  options.problem_at(std::move(place), problem.what);
+}
 
 void read_stage(const Value& place, const std::string& name, const Value* options, std::vector<StageConfig>& out) {
   for (std::string_view soon : later)
@@ -109,7 +114,7 @@ void read_stage(const Value& place, const std::string& name, const Value* option
         if (options) out.back().set_options(masked_json(name, options->node()));
       }
     } catch (const ConfigError& e) {
-      for (const Problem& problem : e.problems()) (options ? *options : place).problem(problem.what);
+      for (const Problem& problem : e.problems()) report(problem, options ? *options : place);
     }
     return;
   }

@@ -6,7 +6,9 @@
 
 #include <gw/config.hpp>
 #include <gw/middleware/access_log.hpp>
+#include <gw/middleware/key_auth.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <string_view>
 #include <utility>
@@ -21,7 +23,16 @@ struct World {
   Variables variable = environment_variable;
   /// Makes the stage `access_log`, which opens its file.
   std::function<Stage(AccessLogOptions)> open_access_log = [](AccessLogOptions options) { return access_log(std::move(options)); };
+  /// Makes the stage `key_auth`, which reads its file.
+  std::function<Stage(KeyAuthOptions)> make_key_auth = [](KeyAuthOptions options) { return key_auth(std::move(options)); };
 };
+
+/// Reads the options of a stage; false if anything is wrong with them.
+template <class T, std::size_t n>
+bool read_options_of(const Value& map, T& out, const Key<T> (&keys)[n]) {
+  const std::size_t before = map.problem_count();
+  return read_map(map, out, keys) && map.problem_count() == before;
+}
 
 /// Reads a `use` list: names, and maps of one name to its options. A built-in stage is made here; a
 /// name that is not built in is kept for `Gateway::define`.

@@ -9,7 +9,8 @@ stand directly above the block and do not show on the page:
 
     <!-- not checked: WHY -->   neither compiled nor given to gw
     <!-- given: CODE -->        C++ declarations that the block may use and that the page leaves out
-    <!-- file: NAME -->         the configuration is the file NAME for the `$ gw check NAME` that follow on the page
+    <!-- file: NAME -->         the configuration is the file NAME for the `$ gw check NAME` that follow on the page; above a ```text
+                                block: the file that configurations below name
 
 A cpp block with `#include` or a function at the left edge stands in a namespace of its own; any other block is the inside of a
 function that has `gw::Gateway& app` and `gw::Context& c`.
@@ -116,8 +117,12 @@ def check_config(root, program):
         gw = Gw(program, pathlib.Path(folder))
         (gw.folder / "log").mkdir()
         pages = {}
-        for block in blocks(root, "yaml", "json", "console"):
+        for block in blocks(root, "yaml", "json", "console", "text"):
             where = "%s:%d" % (block.page, block.line)
+            if block.kind == "text":
+                if "file" in block.comments:
+                    (gw.folder / block.comments["file"]).write_text(block.code)
+                continue
             if block.kind == "console":
                 for command, expected in transcripts(block.code):
                     words = command.split()

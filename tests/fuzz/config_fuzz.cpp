@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace {
 
@@ -21,6 +22,10 @@ void run(std::string_view text, gw::Notation notation) {
   gw::config::World world;
   world.variable = [](const std::string& name) { return name.size() % 2 ? std::optional<std::string>("8080") : std::nullopt; };
   world.open_access_log = [](gw::AccessLogOptions) { return gw::Stage(NoLog{}); };
+  world.make_key_auth = [](gw::KeyAuthOptions options) {
+    options.keys_file.clear();
+    return gw::key_auth(std::move(options));
+  };
 
   gw::Problems problems;
   const gw::Config config = gw::config::parse(text, notation, "gw", problems, world);

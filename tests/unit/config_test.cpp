@@ -201,7 +201,7 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {"use: [{request_id: {a: 1}}]", {"gw:1:20: use[0].request_id: request_id has no options"}},
       {"use:\n- request_id:\n- access_log:", {}},
       {"use: [rate_limit]", {"gw:1:7: use[0]: stage \"rate_limit\" is not built yet in gw 0.1"}},
-      {"use: [{key_auth: {}}]", {"gw:1:7: use[0]: stage \"key_auth\" is not built yet in gw 0.1"}},
+      {"use: [{jwt: {}}]", {"gw:1:7: use[0]: stage \"jwt\" is not built yet in gw 0.1"}},
       {"use: [mine, {acess_log: {}}]",
        {"gw:1:13: use[1]: stage \"acess_log\" is not built in and takes no options (did you mean \"access_log\"?)"}},
       {"use: [{a: 1, b: 2}]", {"gw:1:7: use[0]: expected the name of a stage, or one name with its options, found a map"}},

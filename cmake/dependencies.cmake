@@ -54,9 +54,18 @@ if(NOT TARGET OpenSSL::Crypto)
   message(FATAL_ERROR "libcrypto of OpenSSL 3.0 or newer was not found: apt install libssl-dev, or -DOPENSSL_ROOT_DIR=DIR")
 endif()
 
+# libcrypt, for hashes of passwords: libxcrypt, because glibc's own knows neither yescrypt nor bcrypt.
+include(CheckCSourceCompiles)
+set(CMAKE_REQUIRED_LIBRARIES crypt)
+check_c_source_compiles("#include <crypt.h>\nint main(void) { return crypt_checksalt(\"$6$\"); }" GW_HAS_LIBXCRYPT)
+unset(CMAKE_REQUIRED_LIBRARIES)
+if(NOT GW_HAS_LIBXCRYPT)
+  message(FATAL_ERROR "libxcrypt 4.3 or newer was not found: apt install libcrypt-dev")
+endif()
+
 include(${CMAKE_CURRENT_LIST_DIR}/llhttp.cmake)
 
-set(gw_private_dependencies OpenSSL::Crypto ${gw_yaml_target} $<BUILD_INTERFACE:gw_rapidjson> ${gw_llhttp_target})
+set(gw_private_dependencies OpenSSL::Crypto crypt ${gw_yaml_target} $<BUILD_INTERFACE:gw_rapidjson> ${gw_llhttp_target})
 
 # Makes doctest::doctest; for the tests alone.
 macro(gw_need_doctest)

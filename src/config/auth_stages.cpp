@@ -29,12 +29,33 @@ constexpr Key<KeyAuthOptions> key_auth_keys[] = {
     {"realm", [](const Value& v, KeyAuthOptions& o) { read(v, o.realm); }},
 };
 
+constexpr Key<BasicAuthOptions> basic_auth_keys[] = {
+    {"users",
+     [](const Value& v, BasicAuthOptions& o) {
+       v.each_entry("a map of users and the hashes of their passwords", [&](const Node::Key& user, const Value& hash) {
+         if (const auto text = hash.text()) o.users.emplace_back(user.text, *text);
+       });
+     }},
+    {"users_file", [](const Value& v, BasicAuthOptions& o) { read(v, o.users_file); }},
+    {"realm", [](const Value& v, BasicAuthOptions& o) { read(v, o.realm); }},
+    {"consumer_header", [](const Value& v, BasicAuthOptions& o) { read_or_empty(v, o.consumer_header); }},
+    {"forward_credentials", [](const Value& v, BasicAuthOptions& o) { read(v, o.forward_credentials); }},
+    {"remember", [](const Value& v, BasicAuthOptions& o) { read(v, o.remember); }},
+    {"verifications", [](const Value& v, BasicAuthOptions& o) { read_number(v, o.verifications, Bounds{1, 1'000'000}); }},
+};
+
 }  // namespace
 
 std::optional<Stage> make_key_auth(const Value* options, const World& world) {
   KeyAuthOptions read_options;
   if (options && !read_options_of(*options, read_options, key_auth_keys)) return std::nullopt;
   return world.make_key_auth(std::move(read_options));
+}
+
+std::optional<Stage> make_basic_auth(const Value* options, const World& world) {
+  BasicAuthOptions read_options;
+  if (options && !read_options_of(*options, read_options, basic_auth_keys)) return std::nullopt;
+  return world.make_basic_auth(std::move(read_options));
 }
 
 }  // namespace config

@@ -87,10 +87,11 @@ constexpr BuiltIn built_in[] = {
        return headers(std::move(read_options));
      }},
     {"key_auth", make_key_auth},
+    {"basic_auth", make_basic_auth},
 };
 
 /// Names that a later version will build in: a stage of the user's own must not take them now.
-constexpr std::string_view later[] = {"rate_limit", "basic_auth", "jwt", "cors"};
+constexpr std::string_view later[] = {"rate_limit", "jwt", "cors"};
 
 /// Reports a problem of a stage's options. One of another file, such as one of keys, keeps its place there.
 void report(const Problem& problem, const Value& options) {

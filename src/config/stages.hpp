@@ -6,6 +6,7 @@
 
 #include <gw/config.hpp>
 #include <gw/middleware/access_log.hpp>
+#include <gw/middleware/basic_auth.hpp>
 #include <gw/middleware/key_auth.hpp>
 
 #include <cstddef>
@@ -23,8 +24,9 @@ struct World {
   Variables variable = environment_variable;
   /// Makes the stage `access_log`, which opens its file.
   std::function<Stage(AccessLogOptions)> open_access_log = [](AccessLogOptions options) { return access_log(std::move(options)); };
-  /// Makes the stage `key_auth`, which reads its file.
+  /// Make the stages `key_auth` and `basic_auth`, which read files.
   std::function<Stage(KeyAuthOptions)> make_key_auth = [](KeyAuthOptions options) { return key_auth(std::move(options)); };
+  std::function<Stage(BasicAuthOptions)> make_basic_auth = [](BasicAuthOptions options) { return basic_auth(std::move(options)); };
 };
 
 /// Reads the options of a stage; false if anything is wrong with them.

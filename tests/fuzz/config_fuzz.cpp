@@ -26,6 +26,10 @@ void run(std::string_view text, gw::Notation notation) {
     options.keys_file.clear();
     return gw::key_auth(std::move(options));
   };
+  world.make_basic_auth = [](gw::BasicAuthOptions options) {
+    options.users_file.clear();
+    return gw::basic_auth(std::move(options));
+  };
 
   gw::Problems problems;
   const gw::Config config = gw::config::parse(text, notation, "gw", problems, world);

@@ -20,7 +20,7 @@ FOLDERS = {"include/gw/middleware": 4, "src/h1": 1, "src/net": 3, "src/proxy": 4
 # Usable with nothing but the standard library: no Asio, however deep.
 CORE = "version error http limits network path params route router upstream pool balancer"
 # Seen by sources alone, so that no user needs their headers.
-PRIVATE = ("llhttp", "rapidjson", "yaml-cpp", "openssl", "re2", "nghttp2")
+PRIVATE = ("llhttp", "rapidjson", "yaml-cpp", "openssl", "crypt", "re2", "nghttp2")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
 LEVEL = re.compile(r"^/// Level (\d):", re.MULTILINE)

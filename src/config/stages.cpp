@@ -47,15 +47,29 @@ constexpr Key<HeadersOptions> headers_keys[] = {
     {"response", [](const Value& v, HeadersOptions& o) { read_map(v, o.response, header_edits_keys); }},
 };
 
+// ---- lists ----
+
+void read_list(const Value& value, std::vector<std::string>& out) {
+  out.clear();
+  value.each_of_one_or_more("a list", [&](const Value& item) {
+    if (const auto text = item.text()) out.emplace_back(*text);
+  });
+}
+
 // ---- access_log ----
 
 constexpr Key<AccessLogOptions> access_log_keys[] = {
     {"file", [](const Value& v, AccessLogOptions& o) { read(v, o.file); }},
     {"format",
-     [](const Value& v, AccessLogOptions&) {
+     [](const Value& v, AccessLogOptions& o) {
+       constexpr std::string_view names[] = {"combined", "json"};
        const auto format = v.text();
-       if (format && *format != "combined") v.problem("the only format is combined, found " + quote(*format));
+       if (!format) return;
+       o.format = *format == names[1] ? AccessLogFormat::json : AccessLogFormat::combined;
+       if (*format != names[0] && *format != names[1])
+         v.problem("expected combined or json, found " + quote(*format) + did_you_mean(*format, names));
      }},
+    {"fields", [](const Value& v, AccessLogOptions& o) { read_list(v, o.fields); }},
 };
 
 // ---- the table ----

@@ -205,7 +205,7 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {"use: [mine, {acess_log: {}}]",
        {"gw:1:13: use[1]: stage \"acess_log\" is not built in and takes no options (did you mean \"access_log\"?)"}},
       {"use: [{a: 1, b: 2}]", {"gw:1:7: use[0]: expected the name of a stage, or one name with its options, found a map"}},
-      {"use: [{access_log: {format: json}}]", {"gw:1:29: use[0].access_log.format: the only format is combined, found \"json\""}},
+      {"use: [{access_log: {format: xml}}]", {"gw:1:29: use[0].access_log.format: expected combined or json, found \"xml\""}},
       {"use: [{access_log: {fil: x}}]", {"gw:1:21: use[0].access_log: unknown key \"fil\" (did you mean \"file\"?)"}},
       {"use: [{headers: {request: {set: [x]}}}]",
        {"gw:1:33: use[0].headers.request.set: expected a map of header names and values, found a list"}},

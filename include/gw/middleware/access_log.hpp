@@ -7,19 +7,30 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace gw {
 inline namespace v0 {
 namespace detail {
+class JsonLine;
 class LogWriter;
 }
+
+/// How a line of the access log is written.
+enum class AccessLogFormat {
+  combined,  ///< that of Apache and nginx; its fields are fixed
+  json,      ///< an object with chosen fields
+};
 
 /// The options of `access_log`.
 struct AccessLogOptions {
   std::string file = {};  ///< appended to, made (mode 0640) if missing; empty: standard output
+  AccessLogFormat format = AccessLogFormat::combined;
+  std::vector<std::string> fields = {};  ///< of `json`, in their order (docs/middleware.md); empty: the default set
 };
 
-/// Writes a line in the combined format for every request (docs/middleware.md):
+/// Writes a line for every request, in the combined format or as JSON (docs/middleware.md):
 ///
 ///     127.0.0.1 - - [10/Oct/2026:13:55:36 +0000] "GET /foo?x=1 HTTP/1.1" 200 2326 "-" "curl/8.5"
 ///
@@ -31,7 +42,7 @@ class GW_EXPORT AccessLog {
  public:
   static constexpr std::string_view stage_name = "access_log";
 
-  /// Opens the file; throws `ConfigError` with its name and the reason if that fails.
+  /// Opens the file; throws `ConfigError` with its name and the reason if that fails, or for each field that is wrong.
   explicit AccessLog(AccessLogOptions options = {});
 
   void done(const Context& c) const;
@@ -42,6 +53,7 @@ class GW_EXPORT AccessLog {
   std::uint64_t dropped() const noexcept;
 
  private:
+  std::shared_ptr<const detail::JsonLine> json_;  // null: the combined format
   std::shared_ptr<detail::LogWriter> writer_;
 };
 

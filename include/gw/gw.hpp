@@ -24,6 +24,7 @@
 
 #include <gw/middleware/access_log.hpp>
 #include <gw/middleware/basic_auth.hpp>
+#include <gw/middleware/cors.hpp>
 #include <gw/middleware/headers.hpp>
 #include <gw/middleware/key_auth.hpp>
 #include <gw/middleware/request_id.hpp>

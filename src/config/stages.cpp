@@ -3,6 +3,7 @@
 #include "config/auth_stages.hpp"
 #include "config/masking.hpp"
 
+#include <gw/middleware/cors.hpp>
 #include <gw/middleware/headers.hpp>
 #include <gw/middleware/request_id.hpp>
 
@@ -47,7 +48,7 @@ constexpr Key<HeadersOptions> headers_keys[] = {
     {"response", [](const Value& v, HeadersOptions& o) { read_map(v, o.response, header_edits_keys); }},
 };
 
-// ---- lists ----
+// ---- cors ----
 
 void read_list(const Value& value, std::vector<std::string>& out) {
   out.clear();
@@ -55,6 +56,15 @@ void read_list(const Value& value, std::vector<std::string>& out) {
     if (const auto text = item.text()) out.emplace_back(*text);
   });
 }
+
+constexpr Key<CorsOptions> cors_keys[] = {
+    {"origins", [](const Value& v, CorsOptions& o) { read_list(v, o.origins); }},
+    {"methods", [](const Value& v, CorsOptions& o) { read_list(v, o.methods); }},
+    {"headers", [](const Value& v, CorsOptions& o) { read_list(v, o.headers); }},
+    {"expose", [](const Value& v, CorsOptions& o) { read_list(v, o.expose); }},
+    {"credentials", [](const Value& v, CorsOptions& o) { read(v, o.credentials); }},
+    {"max_age", [](const Value& v, CorsOptions& o) { read(v, o.max_age); }},
+};
 
 // ---- access_log ----
 
@@ -100,12 +110,18 @@ constexpr BuiltIn built_in[] = {
        if (options && !read_options_of(*options, read_options, headers_keys)) return std::nullopt;
        return headers(std::move(read_options));
      }},
+    {"cors",
+     [](const Value* options, const World&) -> std::optional<Stage> {
+       CorsOptions read_options;
+       if (options && !read_options_of(*options, read_options, cors_keys)) return std::nullopt;
+       return cors(std::move(read_options));
+     }},
     {"key_auth", make_key_auth},
     {"basic_auth", make_basic_auth},
 };
 
 /// Names that a later version will build in: a stage of the user's own must not take them now.
-constexpr std::string_view later[] = {"rate_limit", "jwt", "cors"};
+constexpr std::string_view later[] = {"rate_limit", "jwt"};
 
 /// Reports a problem of a stage's options. One of another file, such as one of keys, keeps its place there.
 void report(const Problem& problem, const Value& options) {

@@ -111,15 +111,29 @@ void Exchange::find_route() {
     if (match.allowed.empty()) return;
     context.slot<AllowedMethods>().methods = match.allowed;
     handler_ = &s.method_not_allowed;
+    find_preflighted_route(query);
     return;
   }
   const CompiledRoute& route = *s.routes[*match.value];
-  ContextAccess::set_route(context, route.name);
-  ContextAccess::set_params(context, match.params);
+  take(route, match.params);
   prefix_length_ = match.prefix_length;
+  handler_ = &route.handler;
+}
+
+void Exchange::take(const CompiledRoute& route, const Params& params) {
+  ContextAccess::set_route(context, route.name);
+  ContextAccess::set_params(context, params);
   pipeline_ = &route.pipeline;
   metrics_ = route.metrics.get();
-  handler_ = &route.handler;
+}
+
+void Exchange::find_preflighted_route(RouteQuery query) {
+  const Headers& headers = context.req.headers;
+  if (query.method != Method::options || !headers.has("origin")) return;
+  const std::optional<Method> asked = parse_method(headers["access-control-request-method"]);
+  if (!asked) return;
+  query.method = *asked;
+  if (const auto match = snapshot().router.match(query)) take(*snapshot().routes[*match.value], match.params);
 }
 
 void Exchange::abandon(Failure failure) {

@@ -83,7 +83,13 @@ class Exchange final : public detail::Host, private Caller {
   friend class Forward;
 
   void find_route();
+  /// Takes the stages of a route over, but not what it does with a request.
+  void take(const CompiledRoute& route, const Params& params);
+  /// A preflight of CORS that no route takes is for the stages of the route whose method it asks about: `cors`, if
+  /// that is one of them. Without it the answer stays 405.
+  void find_preflighted_route(RouteQuery query);
   Task<> forward(const Forward& forward);
+
   // The caller of what is forwarded.
   void write_head(std::string& out, std::string_view host_field) const override;
   Task<> interim(const Response& response) override { return client_.interim(response); }

@@ -262,13 +262,14 @@ class Admin(MetricsCase):
         self.assertFalse(harness.accepts(gw.admin))
 
     def test_routes_and_config_show_what_is_active_without_secrets(self):
-        secret = "s3cr3t-7f"
+        secret, digest = "s3cr3t-7f", "5e" * 32
         config = {
             "limits": {"connections": 77},
             "use": ["request_id", {"headers": {"request": {"set": {"Authorization": "Bearer " + secret, "x-plain": "shown", "x-from": "http://u:%s@h/" % secret}}}}],
             "upstreams": {"users": {"endpoints": [{"address": "127.0.0.1:1", "weight": 2}], "timeouts": {"connect": "250ms"}}},
             "routes": [{"name": "user", "path": "/users/{id}", "methods": ["GET"], "host": "a.example", "headers": {"x-api-key": secret},
                         "query": {"token": secret, "page": "*"}, "forward": "users"},
+                       {"prefix": "/kept", "forward": "users", "use": [{"key_auth": {"keys": {"alice": digest}, "header": "x-" + secret}}]},
                        {"prefix": "/foo", "strip_prefix": True, "forward": "http://127.0.0.1:2/base"}]}
         gw = self.gateway(config)
         response = self.admin(gw, "/config")
@@ -283,13 +284,16 @@ class Admin(MetricsCase):
         self.assertEqual(shown["upstreams"]["users"]["timeouts"]["connect"], "250ms")
         self.assertEqual(shown["routes"][0], {"name": "user", "path": "/users/{id}", "host": ["a.example"], "methods": ["GET"],
                                               "headers": {"x-api-key": "<masked>"}, "query": {"token": "<masked>", "page": "*"}, "forward": "users"})
+        self.assertEqual(shown["routes"][1]["use"], [{"key_auth": {"keys": "<masked>", "header": "<masked>"}}])
         text = self.admin(gw, "/routes").body.decode()
-        self.assertNotIn(secret, text)
+        for hidden in (secret, digest, "alice"):
+            self.assertNotIn(hidden, text)
+            self.assertNotIn(hidden, response.body.decode())
         routes = json.loads(text)
-        self.assertEqual([route["name"] for route in routes], ["user", "/foo"])
-        self.assertEqual(routes[1]["use"][0], "request_id")
-        self.assertEqual((routes[1]["forward"], routes[1]["strip_prefix"]), ("http://127.0.0.1:2/base", True))
-        gw.reload({**gw.config, "routes": config["routes"][1:]})
+        self.assertEqual([route["name"] for route in routes], ["user", "/kept", "/foo"])
+        self.assertEqual(routes[2]["use"][0], "request_id")
+        self.assertEqual((routes[2]["forward"], routes[2]["strip_prefix"]), ("http://127.0.0.1:2/base", True))
+        gw.reload({**gw.config, "routes": config["routes"][2:]})
         self.assertEqual([route["name"] for route in json.loads(self.admin(gw, "/routes").body)], ["/foo"])
 
     def test_a_reload_moves_the_listener_and_removes_it(self):

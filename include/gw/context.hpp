@@ -116,7 +116,7 @@ class GW_EXPORT Context {
   template <class T>
   T& slot() {
     if (T* found = find<T>()) return *found;
-    auto value = std::make_shared<T>();
+    auto value = std::allocate_shared<T>(detail::ArenaAllocator<T>(arena_));
     T& made = *value;
     slots_.emplace_back(&slot_tag<T>, std::move(value));
     return made;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -28,6 +29,12 @@ class Arena {
     char* place = blocks_.back().bytes.get() + used_;
     used_ += size;
     return place;
+  }
+
+  /// `size` bytes, not initialised, aligned to `alignment`, a power of two.
+  void* allocate(std::size_t size, std::size_t alignment) {
+    const auto place = reinterpret_cast<std::uintptr_t>(allocate(size + alignment - 1));
+    return reinterpret_cast<void*>((place + alignment - 1) & ~(alignment - 1));
   }
 
   /// A copy of `text` that lives as long as the arena's content.
@@ -58,6 +65,21 @@ class Arena {
 
   std::vector<Block> blocks_;
   std::size_t used_ = 0;
+};
+
+/// An allocator for objects that end before the arena's content does; what they give back is not used again.
+template <class T>
+struct ArenaAllocator {
+  using value_type = T;
+  Arena* arena;
+
+  explicit ArenaAllocator(Arena& a) noexcept : arena(&a) {}
+  template <class U>
+  ArenaAllocator(const ArenaAllocator<U>& other) noexcept : arena(other.arena) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(arena->allocate(n * sizeof(T), alignof(T))); }
+  void deallocate(T*, std::size_t) noexcept {}
+  template <class U>
+  bool operator==(const ArenaAllocator<U>& other) const noexcept { return arena == other.arena; }
 };
 
 }  // namespace detail

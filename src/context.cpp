@@ -91,15 +91,21 @@ void Context::log(LogLevel level, std::string_view line) const {
 
 namespace detail {
 
-void ContextAccess::begin(Context& c, Host* host, std::uint64_t id_seed, std::uint64_t id_number, std::string_view client_address) {
+void ContextAccess::begin(Context& c, Host* host, std::uint64_t id_seed, std::uint64_t id_number, std::string_view peer_address) {
   c.host_ = host;
   c.id_seed_ = id_seed;
   c.id_number_ = id_number;
-  c.client_address_ = client_address;
+  c.client_address_ = c.peer_address_ = peer_address;
   c.bytes_received_ = 0;  // content that was dropped behind the last response has moved it
   c.started_ = std::chrono::system_clock::now();
   c.started_steady_ = std::chrono::steady_clock::now();
   c.thread_ = std::this_thread::get_id();
+}
+
+void ContextAccess::set_client(Context& c, const IpAddress& address, std::string_view scheme) {
+  c.is_peer_trusted_ = true;
+  c.client_address_ = c.arena_.copy(address.to_string());
+  c.client_scheme_ = scheme;
 }
 
 void ContextAccess::end(Context& c) {
@@ -108,10 +114,11 @@ void ContextAccess::end(Context& c) {
   c.res.clear();
   c.slots_.clear();
   c.params = {};
-  c.has_reply_ = c.head_sent_ = c.is_complete_ = false;
+  c.has_reply_ = c.head_sent_ = c.is_complete_ = c.is_peer_trusted_ = false;
   c.failure_.reset();
   c.host_ = nullptr;
-  c.route_ = c.client_address_ = c.consumer_ = c.id_ = {};
+  c.route_ = c.client_address_ = c.peer_address_ = c.consumer_ = c.id_ = {};
+  c.client_scheme_ = "http";
   c.bytes_sent_ = c.bytes_received_ = 0;
   c.entered_ = 0;
   c.arena_.clear();

@@ -77,7 +77,9 @@ Gateway& Gateway::define(std::string name, Stage stage) { return state_->definit
 Gateway& Gateway::define_handler(std::string name, Handler handler) {
   return state_->definitions.handlers.insert_or_assign(std::move(name), std::move(handler)), *this;
 }
-Gateway& Gateway::listen(std::string address) { return config().listen.push_back({std::move(address), {}}), *this; }
+Gateway& Gateway::listen(std::string address, ListenOptions options) {
+  return config().listen.push_back({std::move(address), {}, std::move(options)}), *this;
+}
 Gateway& Gateway::admin(std::string address) { return config().admin = {std::move(address), {}}, *this; }
 Gateway& Gateway::log_to(LogSink sink) {
   state_->shared.log = std::move(sink);

@@ -50,12 +50,17 @@ void shed(proxy::Worker& worker, int socket) {
   ::close(socket);
 }
 
-void admit(proxy::Worker& worker, int socket, const asio::ip::tcp::endpoint& client, std::uint16_t local_port) {
+// The text of an address, which the context of each request gives away; without a zone, which means nothing elsewhere.
+std::string peer_text(const asio::ip::address& address) {
+  return (address.is_v4() ? IpAddress::v4(address.to_v4().to_uint()) : IpAddress::v6(address.to_v6().to_bytes())).to_string();
+}
+
+void admit(proxy::Worker& worker, int socket, const asio::ip::tcp::endpoint& peer, std::shared_ptr<const proxy::ListenerState> listener) {
   if (worker.shared.connections.load(std::memory_order_relaxed) >= (*worker.snapshot)->limits.connections) {
     shed(worker, socket);
     return;
   }
-  proxy::Connection::Origin origin{client.address().to_string(), local_port};
+  proxy::Connection::Origin origin{peer_text(peer.address()), std::move(listener)};
   proxy::Connection::start(worker, net::TcpTransport::adopt(socket, worker.loop()), std::move(origin));
 }
 
@@ -64,6 +69,18 @@ asio::ip::tcp::endpoint address_of(const ListenConfig& listen) {
   const std::optional<detail::HostPort> address = detail::parse_listen(listen.address);
   GW_ASSERT(address.has_value());
   return {asio::ip::make_address(address->host), address->port};
+}
+
+// The networks of a listener that was checked; null for none.
+std::shared_ptr<const Networks> networks_of(const std::vector<std::string>& texts) {
+  if (texts.empty()) return nullptr;
+  std::vector<Network> networks;
+  for (const std::string& text : texts) {
+    const std::optional<Network> network = Network::parse(text);
+    GW_ASSERT(network.has_value());
+    networks.push_back(*network);
+  }
+  return std::make_shared<const Networks>(networks);
 }
 
 Problem no_listener() {
@@ -155,14 +172,18 @@ std::vector<Gateway::State::Listening> Gateway::State::open_listeners(const Conf
     const bool is_open = std::any_of(listening_.begin(), listening_.end(), [&](const Listening& l) { return l.configured == address; });
     if (is_open) continue;
     try {
-      Listening l{address, address, {}};
+      Listening l{address, address, wanted.options.trusted, {}, {}};
+      const std::shared_ptr<const Networks> trusted = networks_of(l.trusted);
       {
         const net::Reservation reserved(l.bound);
         l.bound = reserved.address();
         for (const auto& w : workers_) {
           proxy::Worker& worker = w->worker();
-          l.sockets.push_back(std::make_shared<net::Listener>(worker.io, l.bound, [&worker, port = l.bound.port()](int socket, const Address& client) {
-            admit(worker, socket, client, port);
+          const auto state = l.states.emplace_back(std::make_shared<proxy::ListenerState>());
+          state->port = l.bound.port();
+          if (trusted) state->trust(trusted);
+          l.sockets.push_back(std::make_shared<net::Listener>(worker.io, l.bound, [&worker, state](int socket, const Address& peer) {
+            admit(worker, socket, peer, state);
           }));
         }
       }
@@ -198,6 +219,14 @@ void Gateway::State::listen_for_admin(const Config& next, const proxy::Snapshot&
 
 void Gateway::State::close(Listening& l) {
   for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->post([socket = l.sockets[i]] { socket->close(); });
+}
+
+// Whom the listener trusts from now on, also on connections that are open.
+void Gateway::State::trust(Listening& l, std::vector<std::string> trusted) {
+  if (l.trusted == trusted) return;
+  l.trusted = std::move(trusted);
+  const std::shared_ptr<const Networks> networks = networks_of(l.trusted);
+  for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->post([state = l.states[i], networks] { state->trust(networks); });
 }
 
 void Gateway::State::publish(std::shared_ptr<const proxy::Snapshot> snapshot) {
@@ -301,9 +330,13 @@ void Gateway::State::apply_locked(Config next) {
   publish(snapshot_);
   std::vector<Listening> kept;
   for (Listening& l : listening_) {
-    const bool is_wanted = std::any_of(next.listen.begin(), next.listen.end(), [&](const ListenConfig& w) { return address_of(w) == l.configured; });
-    if (is_wanted) kept.push_back(std::move(l));
-    else close(l);
+    const auto wanted = std::find_if(next.listen.begin(), next.listen.end(), [&](const ListenConfig& w) { return address_of(w) == l.configured; });
+    if (wanted == next.listen.end()) {
+      close(l);
+      continue;
+    }
+    trust(l, wanted->options.trusted);
+    kept.push_back(std::move(l));
   }
   for (Listening& l : opened) kept.push_back(std::move(l));
   listening_ = std::move(kept);

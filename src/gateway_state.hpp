@@ -7,6 +7,7 @@
 #include "admin.hpp"
 #include "compile.hpp"
 #include "net/listener.hpp"
+#include "proxy/listener_state.hpp"
 #include "worker_thread.hpp"
 
 #include <map>
@@ -51,11 +52,13 @@ struct Gateway::State {
 
  private:
   using Address = asio::ip::tcp::endpoint;
-  /// The sockets of one configured address, one per worker.
+  /// One configured address: a socket per worker, and what connections need to know of it.
   struct Listening {
     Address configured;
     Address bound;
+    std::vector<std::string> trusted;
     std::vector<std::shared_ptr<net::Listener>> sockets;
+    std::vector<std::shared_ptr<proxy::ListenerState>> states;
   };
 
   std::shared_ptr<const proxy::Snapshot> compile_or_throw(const Config& c);
@@ -68,6 +71,7 @@ struct Gateway::State {
   void end_workers(Duration limit);
   void listen_for_admin(const Config& next, const proxy::Snapshot& compiled, Problems& problems);
   void publish(std::shared_ptr<const proxy::Snapshot> snapshot);
+  void trust(Listening& listening, std::vector<std::string> trusted);
   bool is_on_worker();
   void wait_for_workers();
   void close(Listening& listening);

@@ -75,11 +75,19 @@ struct RouteConfig {
   Place place;
 };
 
+/// How a listener treats those who connect.
+struct ListenOptions {
+  /// Networks ("10.0.0.0/8", "2001:db8::7") of the proxies before this gateway: what they say about
+  /// the client in X-Forwarded-* or Forwarded is believed (docs/client_address.md). By default nobody.
+  std::vector<std::string> trusted = {};
+};
+
 /// One address to listen on: "127.0.0.1:8000", "[::1]:8000", ":8000" (127.0.0.1), "0.0.0.0:8000".
 /// Port 0 lets the system choose.
 struct ListenConfig {
   std::string address;
   Place place;
+  ListenOptions options = {};
 };
 
 /// Where the gateway tells about itself (docs/metrics.md): an address as in `ListenConfig`; empty: nowhere.

@@ -4,6 +4,7 @@
 
 #include <gw/log.hpp>
 #include <gw/message.hpp>
+#include <gw/network.hpp>
 #include <gw/params.hpp>
 
 #include <chrono>
@@ -87,8 +88,19 @@ class GW_EXPORT Context {
   /// Replaces the id by a copy of `id`; views of the old one stay valid. Anything but 1 to 128
   /// token characters is ignored.
   void set_id(std::string_view id);
-  /// The client's IP address as text, "127.0.0.1" or "::1"; empty for `Gateway::dispatch`.
+  /// Who the client is, for every decision and log: its IP address as text that `IpAddress::parse`
+  /// reads, "127.0.0.1" or "::1"; empty for `Gateway::dispatch`. It is the peer's address, or what a
+  /// trusted peer says about those behind it (docs/client_address.md). Decided before the first stage
+  /// runs; edits of the header change nothing.
   std::string_view client_address() const noexcept { return client_address_; }
+  /// The scheme that the client used, as far as that can be known: what a trusted peer says, else
+  /// that of its connection. "http" or "https".
+  std::string_view client_scheme() const noexcept { return client_scheme_; }
+  /// The IP address of the other end of the connection: the client itself, or a proxy before this
+  /// gateway. Empty for `Gateway::dispatch`.
+  std::string_view peer_address() const noexcept { return peer_address_; }
+  /// Whether the listener trusts the peer: then it may say who the client is.
+  bool is_peer_trusted() const noexcept { return is_peer_trusted_; }
   /// Who authenticated: the name that `set_consumer` was given; empty if nobody did.
   std::string_view consumer() const noexcept { return consumer_; }
   /// Keeps a copy of `name` as the consumer of this request; views of the old one stay valid.
@@ -144,10 +156,13 @@ class GW_EXPORT Context {
   bool has_reply_ = false;
   bool head_sent_ = false;
   bool is_complete_ = false;
+  bool is_peer_trusted_ = false;
   std::optional<Failure> failure_;
   detail::Host* host_ = nullptr;
   std::string_view route_;
   std::string_view client_address_;
+  std::string_view client_scheme_ = "http";
+  std::string_view peer_address_;
   std::string_view consumer_;
   std::chrono::system_clock::time_point started_;
   std::chrono::steady_clock::time_point started_steady_;
@@ -158,7 +173,7 @@ class GW_EXPORT Context {
   std::size_t entered_ = 0;  // the stage that the pipeline has come to; tells a second next() from the first
   mutable std::string_view id_;
   std::vector<std::pair<const char*, std::shared_ptr<void>>> slots_;
-  mutable detail::Arena arena_;  // of the id, which is formatted when read, and of decoded parameters
+  mutable detail::Arena arena_;  // of the id, which is formatted when read, of decoded parameters, and of slots
   std::thread::id thread_;
 };
 
@@ -168,8 +183,11 @@ namespace detail {
 struct ContextAccess {
   /// Begins a request on the calling thread, of which the clocks start now. `req` is left alone, so
   /// it may be parsed before or after. Requests whose `id_seed` and `id_number` are not both equal
-  /// have different ids. `client_address` must outlive the request.
-  GW_EXPORT static void begin(Context& c, Host* host, std::uint64_t id_seed, std::uint64_t id_number, std::string_view client_address);
+  /// have different ids. `peer_address` must outlive the request; the peer is the client until
+  /// `set_client` says otherwise.
+  GW_EXPORT static void begin(Context& c, Host* host, std::uint64_t id_seed, std::uint64_t id_number, std::string_view peer_address);
+  /// The peer is trusted, and this is the client that it speaks for. `scheme` lives for ever.
+  GW_EXPORT static void set_client(Context& c, const IpAddress& address, std::string_view scheme);
   /// Ends it: drops bodies, then slots, and empties the rest, keeping memory for the next request.
   GW_EXPORT static void end(Context& c);
   /// The request began at `at`, earlier than `begin`.

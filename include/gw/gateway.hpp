@@ -140,7 +140,8 @@ class GW_EXPORT Gateway {
   Gateway& define(std::string name, Stage stage);
   Gateway& define_handler(std::string name, Handler handler);
   /// Adds a listener: "127.0.0.1:8000", "[::1]:8000", ":8000" (127.0.0.1). Port 0: any free one.
-  Gateway& listen(std::string address);
+  /// `app.listen("0.0.0.0:8000", {.trusted = {"10.0.0.0/8"}})` believes proxies of that network.
+  Gateway& listen(std::string address, ListenOptions options = {});
   /// Tells about the gateway on a listener of its own, with `/metrics`, `/health`, `/routes` and `/config`
   /// (docs/metrics.md). Whoever reaches it can read all that: keep it on the loopback address.
   Gateway& admin(std::string address);

@@ -91,7 +91,13 @@ void check_listen(const Config& config, Report& report) {
     // The system chooses another port for each port 0.
     if (!is_new && address->port != 0) report.add(place, "the address " + quote(text) + " is taken by " + first->second);
   };
-  for (std::size_t i = 0; i < config.listen.size(); ++i) check(config.listen[i].address, or_path(config.listen[i].place, path_of("listen", i)));
+  for (std::size_t i = 0; i < config.listen.size(); ++i) {
+    const ListenConfig& listen = config.listen[i];
+    const Place place = or_path(listen.place, path_of("listen", i));
+    for (std::size_t n = 0; n < listen.options.trusted.size(); ++n)
+      report.add(place, path_of(".trusted", n), detail::network_mistake(listen.options.trusted[n]));
+    check(listen.address, place);
+  }
   if (!config.admin.address.empty()) check(config.admin.address, or_path(config.admin.place, "admin.listen"));
 }
 

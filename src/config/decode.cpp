@@ -21,7 +21,14 @@ constexpr Key<ListenConfig> listen_keys[] = {
        l.place = v.place();
        read_checked(v, l.address, listen_mistake);
      }},
-    {"trusted"},
+    {"trusted",
+     [](const Value& v, ListenConfig& l) {
+       v.each_of_one_or_more("a network or a list of networks", [&](const Value& item) {
+         std::string network;
+         read_checked(item, network, detail::network_mistake);
+         if (!network.empty()) l.options.trusted.push_back(std::move(network));
+       });
+     }},
     {"tls"},
 };
 
@@ -157,7 +164,6 @@ constexpr Key<Config> config_keys[] = {
      [](const Value& v, Config& c) {
        if (read_map(v, c.admin, admin_keys) && !v.has("listen")) v.problem("listen is missing");
      }},
-    {"trusted"},
     {"tls"},
 };
 

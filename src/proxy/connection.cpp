@@ -178,7 +178,7 @@ Task<> Connection::refuse() {
   Session& s = *session_;
   const std::error_code code = s.failure->code;
   worker_.counters.refused.add(tally_key(code));
-  std::string line = "refused a request of " + origin_.client_address + ": " + code.message();
+  std::string line = "refused a request of " + origin_.peer_address + ": " + code.message();
   worker_.shared.log(LogLevel::info, line);
 
   const Response response = Response::error(status_of(code), message_of(code));
@@ -200,10 +200,21 @@ void Connection::begin_body() {
   s.exchange.context.req.body = s.codec->framing() == h1::Framing::none ? Body() : Body::borrow(s);
 }
 
+// The other end, and whether it is trusted: found out once, and again when a reload has changed whom the listener trusts.
+Peer Connection::peer() {
+  const ListenerState& listener = *origin_.listener;
+  if (trust_version_ != listener.version) {
+    trust_version_ = listener.version;
+    const auto address = IpAddress::parse(origin_.peer_address);
+    is_trusted_ = listener.trusted && address && listener.trusted->contains(*address);
+  }
+  return {origin_.peer_address, listener.port, is_trusted_ ? listener.trusted.get() : nullptr};
+}
+
 Task<bool> Connection::answer() {
   Session& s = *session_;
   Context& c = s.exchange.context;
-  s.exchange.begin(Peer{origin_.client_address, origin_.local_port});
+  s.exchange.begin(peer());
   if (s.head_began) ContextAccess::set_started(c, *std::exchange(s.head_began, std::nullopt));
   begin_body();
   if (!s.exchange.run_now(s.codec->wants_upgrade())) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "proxy/gather.hpp"
+#include "proxy/listener_state.hpp"
 #include "proxy/session.hpp"
 #include "proxy/worker.hpp"
 
@@ -22,8 +23,8 @@ class Connection {
  public:
   /// Where a connection comes from.
   struct Origin {
-    std::string client_address;   ///< IP address as text
-    std::uint16_t local_port;
+    std::string peer_address;                       ///< IP address as text
+    std::shared_ptr<const ListenerState> listener;  ///< which took it
   };
 
   Connection(Worker& worker, std::shared_ptr<Transport> transport, Origin origin);
@@ -53,6 +54,7 @@ class Connection {
   Step advance_head();
   Task<> refuse();
   Task<bool> answer();
+  Peer peer();
   void begin_body();
   void compose_response();
   bool add_chunk(Chunk chunk);
@@ -69,6 +71,8 @@ class Connection {
   Worker& worker_;
   std::shared_ptr<Transport> transport_;
   Origin origin_;
+  std::uint32_t trust_version_ = 0;   // of the listener, when `is_trusted_` was found out
+  bool is_trusted_ = false;
   std::unique_ptr<Session> session_;
   bool is_serving_ = false;
   bool is_resting_ = false;           // serving, but between two requests

@@ -1,5 +1,6 @@
 #include "proxy/exchange.hpp"
 
+#include "proxy/client_address.hpp"
 #include "proxy/fields.hpp"
 #include "proxy/metrics_text.hpp"
 
@@ -65,7 +66,8 @@ void Exchange::write_head(std::string& out, std::string_view host_field) const {
   append_request_line(out, request, forward_->base_path_, forward_->strip_prefix_ ? prefix_length_ : 0);
   const bool keep = forward_->preserve_host_ && !request.authority().empty();
   append_field(out, "Host", keep ? request.authority() : host_field);
-  const ForwardedFor from{peer_.address, request.authority(), request.scheme(), peer_.port};
+  const Context& c = context;
+  const ForwardedFor from{c.peer_address(), request.authority(), c.client_scheme(), port_, c.is_peer_trusted(), c.client_address()};
   append_forwarded_fields(out, request, from, worker_.shared.pseudonym, wants_upgrade_);
 }
 
@@ -79,10 +81,13 @@ void Exchange::received(Result<> outcome) {
 }
 
 void Exchange::begin(const Peer& peer) {
-  peer_ = peer;
+  port_ = peer.port;
   snapshot_ = worker_.snapshot;
   worker_.counters.requests.up();
   ContextAccess::begin(context, this, worker_.id_seed, ++worker_.requests, peer.address);
+  if (!peer.trusted) return;
+  const ClaimedClient client = claimed_client(context.req.headers, peer.address, *peer.trusted);
+  ContextAccess::set_client(context, client.address, client.scheme);
 }
 
 bool Exchange::run_now(bool wants_upgrade) {

@@ -25,10 +25,11 @@ class Client {
   virtual Task<> interim(const Response& response) = 0;
 };
 
-/// Where the client came from.
+/// The other end of a client's connection.
 struct Peer {
-  std::string_view address;  ///< IP address as text; empty: no client outside
-  std::uint16_t port = 0;    ///< where it connected to
+  std::string_view address;            ///< IP address as text; empty: no client outside
+  std::uint16_t port = 0;              ///< where it connected to
+  const Networks* trusted = nullptr;   ///< who may stand between it and the client; null: it is not trusted itself. Read by `begin` alone
 };
 
 /// Sends requests to one upstream, as a route wants it: the handler of `forward`.
@@ -56,7 +57,7 @@ class Exchange final : public detail::Host, private Caller {
 
   Context context;
 
-  /// Begins a request: pins the worker's snapshot. `context.req` may be filled afterwards.
+  /// Begins a request, whose head is in `context.req`: pins the worker's snapshot, and decides who the client is.
   void begin(const Peer& peer);
   /// Finds the route of `context.req`, runs stages and handler, and leaves the response in
   /// `context.res`, its body unread. False: something has to wait; call `run` for it.
@@ -97,7 +98,7 @@ class Exchange final : public detail::Host, private Caller {
 
   Worker& worker_;
   Client& client_;
-  Peer peer_;
+  std::uint16_t port_ = 0;         // where the peer connected to
   std::shared_ptr<const std::shared_ptr<const Snapshot>> snapshot_;
   const Pipeline* pipeline_ = nullptr;
   const Handler* handler_ = nullptr;

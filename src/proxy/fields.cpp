@@ -93,6 +93,51 @@ void append_number(std::string& out, std::uint64_t n) {
   out.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
 }
 
+void append_port(std::string& out, std::uint16_t port) {
+  out += "X-Forwarded-Port: ";
+  append_number(out, port);
+  out += "\r\n";
+}
+
+// What a peer says about its client that nobody vouches for is replaced.
+void append_client(std::string& out, const ForwardedFor& from) {
+  append_field(out, "X-Forwarded-For", from.peer_address);
+  append_field(out, "X-Forwarded-Proto", from.proto);
+  if (!from.host.empty()) append_field(out, "X-Forwarded-Host", from.host);
+  append_port(out, from.port);
+}
+
+// What a trusted peer says is kept, the peer added to the hops, and what is missing filled in.
+void append_trusted(std::string& out, const Headers& headers, const ForwardedFor& from) {
+  const bool has_hops = headers.has("x-forwarded-for");
+  bool has_forwarded = false, has_proto = false, has_host = false, has_port = false;
+  for (const auto& [name, value] : headers) {
+    if (kind_of(name) != Kind::forwarded || iequals(name, "x-forwarded-for")) continue;
+    const bool is_forwarded = iequals(name, "forwarded");
+    // Beside X-Forwarded-For it is not believed: it may be the client's own.
+    if (is_forwarded && has_hops) continue;
+    has_forwarded = has_forwarded || is_forwarded;
+    has_proto = has_proto || iequals(name, "x-forwarded-proto");
+    has_host = has_host || iequals(name, "x-forwarded-host");
+    has_port = has_port || iequals(name, "x-forwarded-port");
+    append_field(out, name, value);
+  }
+  // One field: many servers look at the first of several alone.
+  out += "X-Forwarded-For: ";
+  for (const auto& [name, value] : headers)
+    if (!value.empty() && iequals(name, "x-forwarded-for")) out.append(value).append(", ");
+  if (!has_hops && from.client_address != from.peer_address) out.append(from.client_address).append(", ");
+  out.append(from.peer_address).append("\r\n");
+  if (has_forwarded) {
+    const bool is_v6 = from.peer_address.find(':') != std::string_view::npos;
+    out.append(is_v6 ? "Forwarded: for=\"[" : "Forwarded: for=").append(from.peer_address).append(is_v6 ? "]\"\r\n" : "\r\n");
+  }
+  // Behind a proxy that speaks TLS the port of this listener would be wrong.
+  if (!has_port && !has_proto && !has_forwarded) append_port(out, from.port);
+  if (!has_proto) append_field(out, "X-Forwarded-Proto", from.proto);
+  if (!has_host && !from.host.empty()) append_field(out, "X-Forwarded-Host", from.host);
+}
+
 }  // namespace
 
 void strip_hop_by_hop(Headers& headers, bool keep_upgrade) {
@@ -137,20 +182,14 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
         break;
       case Kind::forwarded:
         // A request that the gateway makes itself may say what it likes.
-        if (from.client_address.empty()) append_field(out, name, value);
+        if (from.peer_address.empty()) append_field(out, name, value);
         break;
       case Kind::connection: case Kind::content_length: case Kind::host: break;
     }
   }
   out.append(request.version == Version::http11 ? "Via: 1.1 " : "Via: 1.0 ").append(pseudonym).append("\r\n");
-  if (!from.client_address.empty()) {
-    append_field(out, "X-Forwarded-For", from.client_address);
-    append_field(out, "X-Forwarded-Proto", from.proto);
-    if (!from.host.empty()) append_field(out, "X-Forwarded-Host", from.host);
-    out += "X-Forwarded-Port: ";
-    append_number(out, from.port);
-    out += "\r\n";
-  }
+  if (from.is_trusted) append_trusted(out, request.headers, from);
+  else if (!from.peer_address.empty()) append_client(out, from);
   if (is_upgrade) {
     out += wants_trailers ? "Connection: upgrade, TE\r\n" : "Connection: upgrade\r\n";
     append_field(out, "Upgrade", upgrade);

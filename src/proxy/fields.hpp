@@ -31,15 +31,18 @@ void append_last_chunk(std::string& out, const Headers& trailers);
 
 /// Who the client is and how it came, for the X-Forwarded fields.
 struct ForwardedFor {
-  std::string_view client_address;  ///< empty: nobody, no fields
-  std::string_view host;            ///< what the client asked for
-  std::string_view proto;           ///< "http"
-  std::uint16_t port;               ///< where it connected to
+  std::string_view peer_address;    ///< the other end of the connection; empty: nobody, no fields
+  std::string_view host;            ///< what it asked for
+  std::string_view proto;           ///< "http" or "https", as the client used it
+  std::uint16_t port;               ///< where the peer connected to
+  bool is_trusted = false;          ///< what the peer says about the client goes on
+  std::string_view client_address;  ///< whom a trusted peer speaks for
 };
 
-/// Appends a client's fields as an upstream gets them: without Host, framing, hop-by-hop fields and
-/// what only a trusted peer may say (X-Forwarded-*, Forwarded), and with Via (RFC 9110 7.6.3),
-/// X-Forwarded-* and, for a real upgrade, Connection and Upgrade.
+/// Appends a client's fields as an upstream gets them: without Host, framing and hop-by-hop
+/// fields, and with Via (RFC 9110 7.6.3), X-Forwarded-* and, for a real upgrade, Connection and Upgrade.
+/// X-Forwarded-* and Forwarded of a peer that is not trusted are replaced; those of a trusted one are
+/// kept and completed (docs/client_address.md).
 void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym, bool is_upgrade);
 
 /// Whether `request` came through the gateway called `pseudonym` before.

@@ -186,7 +186,7 @@ class World {
   /// A client that connects now.
   std::shared_ptr<MemoryTransport> client(std::size_t fragment = MemoryTransport::whole, std::size_t room = MemoryTransport::whole) {
     auto transport = std::make_shared<MemoryTransport>(worker.io, worker.wheel, faults, fragment, room);
-    gw::proxy::Connection::start(worker, transport, {"192.0.2.7", 8000});
+    gw::proxy::Connection::start(worker, transport, {"192.0.2.7", listener});
     return transport;
   }
 
@@ -235,6 +235,7 @@ class World {
   gw::proxy::Shared shared;
   gw::proxy::Worker worker{shared, 1};
   std::shared_ptr<gw::proxy::Endpoint> endpoint;
+  std::shared_ptr<gw::proxy::ListenerState> listener = std::make_shared<gw::proxy::ListenerState>(gw::proxy::ListenerState{8000, nullptr, 0});
 
  private:
   struct Counter {

@@ -58,9 +58,10 @@ TEST_CASE("config check: a config made by code is checked like a file, with path
        },
        {"listen[1]: \"localhost:1\" is no address to listen on: write IP:PORT, [IPv6]:PORT or :PORT"}},
       {[](gw::Config& c) {
-         c.listen.push_back({":8000", {}});
+         c.listen.push_back({":8000", {}, {.trusted = {"10.0.0.0/8", "10.0.0.0/9/9"}}});
        },
-       {"listen[1]: the address \":8000\" is taken by listen[0]"}},
+       {"listen[1].trusted[1]: \"10.0.0.0/9/9\" is no network: write an IP address, or one with the length of a prefix, such as 10.0.0.0/8",
+        "listen[1]: the address \":8000\" is taken by listen[0]"}},
       {[](gw::Config& c) { c.upstreams[0].endpoints.clear(); }, {"upstreams.users: an upstream needs an endpoint"}},
       {[](gw::Config& c) {
          c.upstreams[0].endpoints = {gw::EndpointOptions("h", 0), gw::EndpointOptions("i", 0)};

@@ -24,7 +24,11 @@ std::string contents(const std::string& name) {
 std::string describe(const gw::Config& c) {
   std::ostringstream out;
   const auto ms = [](gw::Duration d) { return d.count(); };
-  for (const auto& l : c.listen) out << "listen " << l.address << '\n';
+  for (const auto& l : c.listen) {
+    out << "listen " << l.address;
+    for (const auto& network : l.options.trusted) out << " trusted " << network;
+    out << '\n';
+  }
   if (!c.admin.address.empty()) out << "admin " << c.admin.address << '\n';
   out << "workers " << c.workers << "\ntimeouts " << ms(c.timeouts.client_header) << ' ' << ms(c.timeouts.client_idle) << ' '
       << ms(c.timeouts.client_body) << ' ' << ms(c.timeouts.client_write) << ' ' << ms(c.timeouts.drain) << "\nlimits " << c.limits.head
@@ -60,7 +64,7 @@ std::string describe(const gw::Config& c) {
 
 TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
   const std::string expected =
-      "listen 127.0.0.1:8000\nlisten [::1]:8001\nlisten :8002\n"
+      "listen 127.0.0.1:8000\nlisten [::1]:8001 trusted 10.0.0.0/8 trusted ::1\nlisten :8002\n"
       "admin :8003\n"
       "workers 3\n"
       "timeouts 1000 120000 3000 4000 250\n"
@@ -162,7 +166,13 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {"listen: 8000", {"gw:1:9: listen: \"8000\" is no address to listen on: write IP:PORT, [IPv6]:PORT or :PORT"}},
       {"listen: localhost:80", {"gw:1:9: listen: \"localhost:80\" is no address to listen on: write IP:PORT, [IPv6]:PORT or :PORT"}},
       {"listen: [\":1\", {}]", {"gw:1:16: listen[1]: address is missing"}},
-      {"listen: {address: \":1\", trusted: [\"10.0.0.0/8\"]}", {"gw:1:25: listen: \"trusted\" is not built yet in gw 0.1"}},
+      {"listen: {address: \":1\", trusted: [\"10.0.0.0/8\", \"::1\"]}", {}},
+      {"listen: {address: \":1\", trusted: 10.0.0.0/8}", {}},
+      {"listen: {address: \":1\", trusted: []}", {"gw:1:34: listen.trusted: the list is empty"}},
+      {"listen: [{address: \":1\", trusted: [10.0.0.0/8, 10.0.0.1/8, proxy]}]",
+       {"gw:1:48: listen[0].trusted[1]: \"10.0.0.1/8\" has bits behind its prefix: write 10.0.0.0/8",
+        "gw:1:60: listen[0].trusted[2]: \"proxy\" is no network: write an IP address, or one with the length of a prefix, such as 10.0.0.0/8"}},
+      {"trusted: 10.0.0.0/8", {"gw:1:1: unknown key \"trusted\""}},
       {"listen: [\":1\", \"127.0.0.1:1\"]", {"gw:1:16: listen[1]: the address \"127.0.0.1:1\" is taken by listen[0]"}},
       {"listen: [\":0\", \":0\"]", {}},
       // Numbers, durations, sizes.

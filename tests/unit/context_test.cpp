@@ -190,6 +190,13 @@ TEST_CASE("context: a context that ended is as good as a new one") {
   ContextAccess::add_bytes_received(c, 20);
   const std::string id(c.id());
   CHECK(c.client_address() == "10.0.0.1");
+  CHECK(c.peer_address() == "10.0.0.1");
+  CHECK_FALSE(c.is_peer_trusted());
+  ContextAccess::set_client(c, *gw::IpAddress::parse("::ffff:192.0.2.7"), "https");
+  CHECK(c.client_address() == "192.0.2.7");
+  CHECK(c.client_scheme() == "https");
+  CHECK(c.peer_address() == "10.0.0.1");
+  CHECK(c.is_peer_trusted());
   CHECK(c.route() == "users");
   CHECK(c.bytes_sent() == 10);
   CHECK(c.bytes_received() == 20);
@@ -212,6 +219,9 @@ TEST_CASE("context: a context that ended is as good as a new one") {
   CHECK(c.final_status() == 499);
   CHECK(c.res.status == 200);
   CHECK(c.client_address() == "10.0.0.2");
+  CHECK(c.client_scheme() == "http");
+  CHECK(c.peer_address() == "10.0.0.2");
+  CHECK_FALSE(c.is_peer_trusted());
   CHECK(c.id() != id);
   CHECK(c.elapsed() >= std::chrono::nanoseconds(0));
 }

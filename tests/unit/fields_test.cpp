@@ -52,8 +52,8 @@ std::string forwarded(std::string_view fields, const proxy::ForwardedFor& from, 
   return text;
 }
 
-const proxy::ForwardedFor nobody{"", "", "http", 0};
-const proxy::ForwardedFor client{"192.0.2.7", "example.com:8000", "http", 8000};
+const proxy::ForwardedFor nobody{"", "", "http", 0, false, ""};
+const proxy::ForwardedFor client{"192.0.2.7", "example.com:8000", "http", 8000, false, "192.0.2.7"};
 
 std::string head_of(const Response& response, const proxy::ResponseFraming& framing) {
   std::string out;
@@ -133,9 +133,45 @@ TEST_CASE("fields: an upstream learns who the client is, and not what the client
                   "for=6.6.6.6",
                   client) == "Via: 1.1 gw-1" + from);
   // HTTP/1.0 without Host.
-  CHECK(forwarded("", {"192.0.2.7", "", "http", 80}) == "Via: 1.1 gw-1|X-Forwarded-For: 192.0.2.7|X-Forwarded-Proto: http|X-Forwarded-Port: 80");
+  CHECK(forwarded("", {"192.0.2.7", "", "http", 80, false, "192.0.2.7"}) == "Via: 1.1 gw-1|X-Forwarded-For: 192.0.2.7|X-Forwarded-Proto: http|X-Forwarded-Port: 80");
   // A field that is not one of gw's own is the client's business.
   CHECK(forwarded("X-Forwarded-User: me|X-Real-IP: 1.1.1.1", nobody) == "X-Forwarded-User: me|X-Real-IP: 1.1.1.1|Via: 1.1 gw-1");
+}
+
+TEST_CASE("fields: what a trusted peer says goes on, with the peer added and the rest filled in") {
+  const proxy::ForwardedFor silent{"10.0.0.1", "a", "http", 8000, true, "10.0.0.1"};
+  const proxy::ForwardedFor telling{"10.0.0.1", "a", "https", 8000, true, "192.0.2.7"};
+  const proxy::ForwardedFor over_v6{"2001:db8::1", "a", "https", 8000, true, "192.0.2.7"};
+  const struct {
+    std::string_view in;
+    proxy::ForwardedFor from;
+    std::string_view out;
+  } cases[] = {
+      {"a: 1", silent, "a: 1|Via: 1.1 gw-1|X-Forwarded-For: 10.0.0.1|X-Forwarded-Port: 8000|X-Forwarded-Proto: http|X-Forwarded-Host: a"},
+      {"X-Forwarded-For: 6.6.6.6, 192.0.2.7", telling,
+       "Via: 1.1 gw-1|X-Forwarded-For: 6.6.6.6, 192.0.2.7, 10.0.0.1|X-Forwarded-Port: 8000|X-Forwarded-Proto: https|X-Forwarded-Host: a"},
+      {"X-Forwarded-For: 6.6.6.6|x-forwarded-for: |X-Forwarded-For: 192.0.2.7|X-Forwarded-Proto: https|X-Forwarded-Host: shop|X-Forwarded-Port: 443|"
+       "X-Forwarded-Prefix: /p",
+       telling,
+       "Via: 1.1 gw-1|X-Forwarded-Proto: https|X-Forwarded-Host: shop|X-Forwarded-Port: 443|X-Forwarded-Prefix: /p|"
+       "X-Forwarded-For: 6.6.6.6, 192.0.2.7, 10.0.0.1"},
+      // The port of this listener is not that of the proxy's.
+      {"X-Forwarded-For: 192.0.2.7|X-Forwarded-Proto: https", telling,
+       "Via: 1.1 gw-1|X-Forwarded-Proto: https|X-Forwarded-For: 192.0.2.7, 10.0.0.1|X-Forwarded-Host: a"},
+      {"Forwarded: for=192.0.2.7;proto=https", telling,
+       "Via: 1.1 gw-1|Forwarded: for=192.0.2.7;proto=https|X-Forwarded-For: 192.0.2.7, 10.0.0.1|Forwarded: for=10.0.0.1|X-Forwarded-Proto: https|"
+       "X-Forwarded-Host: a"},
+      {"Forwarded: for=192.0.2.7", over_v6,
+       "Via: 1.1 gw-1|Forwarded: for=192.0.2.7|X-Forwarded-For: 192.0.2.7, 2001:db8::1|Forwarded: for=\"[2001:db8::1]\"|X-Forwarded-Proto: https|"
+       "X-Forwarded-Host: a"},
+      // Beside X-Forwarded-For it is not believed, and does not go on.
+      {"Forwarded: for=6.6.6.6|X-Forwarded-For: 192.0.2.7", telling,
+       "Via: 1.1 gw-1|X-Forwarded-For: 192.0.2.7, 10.0.0.1|X-Forwarded-Port: 8000|X-Forwarded-Proto: https|X-Forwarded-Host: a"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.in);
+    CHECK(forwarded(c.in, c.from) == c.out);
+  }
 }
 
 TEST_CASE("fields: a real upgrade is passed on") {

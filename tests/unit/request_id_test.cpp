@@ -3,6 +3,8 @@
 #include <gw/middleware/request_id.hpp>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 TEST_CASE("request_id: upstream and client get the id; the client's own is not believed") {
   const gw::Pipeline pipeline({gw::request_id()});
@@ -21,6 +23,27 @@ TEST_CASE("request_id: upstream and client get the id; the client's own is not b
   CHECK(c.req.headers.count("x-request-id") == 1);
   CHECK(c.res.headers.count("x-request-id") == 1);
   CHECK(c.res.headers["x-request-id"] == c.id());
+}
+
+TEST_CASE("request_id: the id of a trusted peer is believed, if it is one") {
+  const std::vector<std::pair<std::vector<std::string>, bool>> cases{
+      {{"7b1c-55_x.~"}, true}, {{std::string(128, 'x')}, true}, {{std::string(129, 'x')}, false}, {{""}, false},
+      {{"a b"}, false},        {{"caf\xc3\xa9"}, false},        {{"one", "two"}, false},         {{}, false},
+  };
+  for (const auto& [sent, is_believed] : cases) {
+    for (const bool is_trusted : {true, false}) {
+      CAPTURE(sent.size());
+      CAPTURE(is_trusted);
+      gw::Context c;
+      gw::detail::ContextAccess::begin(c, nullptr, 1, 1, "10.0.0.1");
+      if (is_trusted) gw::detail::ContextAccess::set_client(c, gw::IpAddress::v4(0xc0000207), "http");
+      for (const std::string& id : sent) c.req.headers.add("X-Request-Id", id);
+      gw::RequestId().request(c);
+      CHECK((c.id() == (sent.empty() ? "" : sent[0])) == (is_believed && is_trusted));
+      CHECK(c.req.headers.count("x-request-id") == 1);
+      CHECK(c.req.headers["x-request-id"] == c.id());
+    }
+  }
 }
 
 TEST_CASE("request_id: what set_id was given is what is sent") {

@@ -8,12 +8,17 @@ namespace gw {
 inline namespace v0 {
 
 /// Sends the id of the request (`Context::id`) to the upstream and back to the client, as
-/// `X-Request-Id`. What the client sent under that name is replaced: anybody can write it.
+/// `X-Request-Id`. What a trusted peer sent under that name becomes the id, if it is one of 1 to 128
+/// token characters and sent once; anybody else's is replaced.
 class RequestId {
  public:
   static constexpr std::string_view stage_name = "request_id";
 
-  void request(Context& c) const { c.req.headers.set(field, c.id()); }
+  void request(Context& c) const {
+    // A proxy that appends instead of replacing leaves the client's first.
+    if (c.is_peer_trusted() && c.req.headers.count(field) == 1) c.set_id(c.req.headers[field]);
+    c.req.headers.set(field, c.id());
+  }
   void response(Context& c) const { c.res.headers.set(field, c.id()); }
 
  private:

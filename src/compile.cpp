@@ -6,7 +6,9 @@
 
 #include <gw/detail/address.hpp>
 
+#include <map>
 #include <optional>
+#include <span>
 
 namespace gw {
 inline namespace v0 {
@@ -42,6 +44,23 @@ std::vector<Stage> resolve(const std::vector<StageConfig>& wanted, const std::st
   return stages;
 }
 
+// Hands the state of the stages `before` on to `stages`: first to those that are the same object, then
+// by type, in order.
+void inherit(std::span<Stage> stages, std::span<const Stage> before) {
+  std::vector<bool> has_state(stages.size()), is_taken(before.size());
+  const auto match = [&](auto&& fits) {
+    for (std::size_t i = 0; i < stages.size(); ++i) {
+      for (std::size_t j = 0; j < before.size() && !has_state[i]; ++j) {
+        if (is_taken[j] || !stages[i].can_inherit(before[j]) || !fits(stages[i], before[j])) continue;
+        stages[i] = stages[i].inherit(before[j]);
+        has_state[i] = is_taken[j] = true;
+      }
+    }
+  };
+  match([](const Stage& s, const Stage& old) { return s.identity() == old.identity(); });
+  match([](const Stage&, const Stage&) { return true; });
+}
+
 Place place_of_route(const Config& config, std::size_t index) {
   Place place = config.routes[index].place;
   if (place.path.empty()) place.path = "routes[" + std::to_string(index) + ']';
@@ -60,12 +79,17 @@ bool is_inside(const Problem& problem, const Place& outer) { return problem.plac
 
 class Compiler {
  public:
-  Compiler(const Config& config, const Definitions& definitions, proxy::Shared& shared, Problems& problems)
-      : config_(config), definitions_(definitions), shared_(shared), problems_(problems) {}
+  Compiler(const Config& config, const Definitions& definitions, proxy::Shared& shared, Problems& problems, const Snapshot* before)
+      : config_(config), definitions_(definitions), shared_(shared), problems_(problems), before_(before) {
+    if (!before) return;
+    for (const auto& route : before->routes) routes_before_.emplace(route->name, route.get());
+  }
 
   std::shared_ptr<const Snapshot> compile() {
     config::check_references(config_, problems_);
-    auto snapshot = std::make_shared<Snapshot>(config_.timeouts, config_.limits, resolve(config_.use, "use", definitions_, problems_));
+    std::vector<Stage> stages = resolve(config_.use, "use", definitions_, problems_);
+    if (before_) inherit(stages, before_->unrouted.stages());
+    auto snapshot = std::make_shared<Snapshot>(config_.timeouts, config_.limits, std::move(stages));
     snapshot->router = build_router();
     if (!problems_.empty()) return nullptr;
     snapshot->unrouted_metrics = shared_.metrics.route("");
@@ -139,13 +163,16 @@ class Compiler {
 
   std::unique_ptr<const CompiledRoute> compile_route(Snapshot& snapshot, std::size_t index) {
     const RouteConfig& route = config_.routes[index];
+    const std::string& name = snapshot.router.rules()[index].name;
     std::vector<Stage> stages = snapshot.unrouted.stages();
+    const std::size_t own = stages.size();
     for (Stage& s : resolve(route.use, "", definitions_, problems_)) stages.push_back(std::move(s));
+    if (const auto old = routes_before_.find(name); old != routes_before_.end())
+      inherit(std::span(stages).subspan(own), std::span(old->second->pipeline.stages()).subspan(before_->unrouted.stages().size()));
     const auto* to = std::get_if<ForwardConfig>(&route.action);
     const auto* code = std::get_if<HandlerConfig>(&route.action);
     GW_ASSERT(to || code);
     Handler handler = to ? forward(snapshot, route, *to) : code->handler ? *code->handler : definitions_.handlers.find(code->name)->second;
-    const std::string& name = snapshot.router.rules()[index].name;
     return std::make_unique<const CompiledRoute>(
         CompiledRoute{name, Pipeline(std::move(stages)), std::move(handler), shared_.metrics.route(name)});
   }
@@ -154,13 +181,15 @@ class Compiler {
   const Definitions& definitions_;
   proxy::Shared& shared_;
   Problems& problems_;
+  const Snapshot* before_;
+  std::map<std::string_view, const CompiledRoute*> routes_before_;
 };
 
 }  // namespace
 
 std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::Shared& shared,
-                                               Problems& problems) {
-  return Compiler(config, definitions, shared, problems).compile();
+                                               Problems& problems, const proxy::Snapshot* before) {
+  return Compiler(config, definitions, shared, problems, before).compile();
 }
 
 void check_routes(const Config& config, Problems& problems) {

@@ -21,9 +21,11 @@ struct Definitions {
 };
 
 /// Checks `config` whole and compiles it. With problems (those given and those found) the result is
-/// null. Endpoints and counters come from `shared`, so that they survive a reload. One thread.
+/// null. Endpoints and counters come from `shared`, so that they survive a reload; stages
+/// inherit their state from `before`, the snapshot in use, if there is one: the nth of a type from the
+/// nth of that type that the gateway or the route of the same name had. One thread.
 std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::Shared& shared,
-                                               Problems& problems);
+                                               Problems& problems, const proxy::Snapshot* before = nullptr);
 
 /// Appends what is wrong with the patterns of `config` and which of its routes conflict. Routes that `problems` names already
 /// are left out: with half of them unread, more would be guesses. What code may still define is not looked at.

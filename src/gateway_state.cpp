@@ -112,7 +112,7 @@ Config Gateway::State::read_file() const {
 
 std::shared_ptr<const proxy::Snapshot> Gateway::State::compile_or_throw(const Config& c) {
   Problems problems;
-  auto compiled = compile(c, definitions, shared, problems);
+  auto compiled = compile(c, definitions, shared, problems, snapshot_.get());
   if (compiled) return compiled;
   sort_by_place(problems);
   throw ConfigError(std::move(problems));
@@ -316,7 +316,7 @@ void Gateway::State::apply_locked(Config next) {
     problems.push_back({place, "the number of workers cannot change while the gateway runs; it is " + std::to_string(config.workers)});
   }
   if (next.listen.empty()) problems.push_back(no_listener());
-  auto compiled = compile(next, definitions, shared, problems);
+  auto compiled = compile(next, definitions, shared, problems, snapshot_.get());
   std::vector<Listening> opened;
   if (compiled) opened = open_listeners(next, problems);
   if (problems.empty()) listen_for_admin(next, *compiled, problems);

@@ -60,6 +60,10 @@ concept DroppedHook = requires(const T& t) {
   { t.dropped() } -> std::same_as<std::uint64_t>;
 };
 template <class T>
+concept InheritHook = requires(const T& t, const T& old) {
+  { t.inherit(old) } -> std::same_as<T>;
+};
+template <class T>
 concept HookStage = RequestHook<T> || ResponseHook<T> || DoneHook<T>;
 template <class T>
 concept CoroutineStage = requires(const T& t, Context& c, Next n) {
@@ -93,6 +97,9 @@ concept Text = std::convertible_to<T, std::string_view>;
 ///   `std::uint64_t dropped() const` (lines of a log that were lost; metrics tell it);
 /// - *coroutine stage*: a callable `Task<> (Context&, Next) const`; it may have `done` and `reopen` too.
 ///
+/// A stage `T` whose state is to survive a reload has `T inherit(const T& old) const`: this stage with
+/// the state of the one that stood in its place. Both may serve requests meanwhile.
+///
 /// A type may name itself: `static constexpr std::string_view stage_name = "need_user";`.
 class Stage {
  public:
@@ -123,6 +130,12 @@ class Stage {
     if constexpr (detail::DoneHook<U>) done_ = [](const void* o, const Context& c) { static_cast<const U*>(o)->done(c); };
     if constexpr (detail::ReopenHook<U>) reopen_ = [](const void* o) { static_cast<const U*>(o)->reopen(); };
     if constexpr (detail::DroppedHook<U>) dropped_ = [](const void* o) { return static_cast<const U*>(o)->dropped(); };
+    if constexpr (detail::InheritHook<U>) {
+      type_ = &type_tag<U>;
+      inherit_ = [](const void* o, const void* old) -> std::shared_ptr<const void> {
+        return std::make_shared<const U>(static_cast<const U*>(o)->inherit(*static_cast<const U*>(old)));
+      };
+    }
     if constexpr (detail::CoroutineStage<U>) around_ = [](const void* o, Context& c, Next n) { return (*static_cast<const U*>(o))(c, n); };
   }
 
@@ -136,9 +149,20 @@ class Stage {
   std::uint64_t dropped() const { return dropped_ ? dropped_(object_.get()) : 0; }
   /// The same for all copies of a stage, and for them alone.
   const void* identity() const noexcept { return object_.get(); }
+  /// Whether both can hand state on, and are of one type.
+  bool can_inherit(const Stage& old) const noexcept { return inherit_ && type_ == old.type_; }
+  /// This stage with the state of `old`, from which it can inherit. The same object has its own already.
+  Stage inherit(const Stage& old) const {
+    GW_ASSERT(can_inherit(old));
+    Stage heir(*this);
+    if (object_ != old.object_) heir.object_ = inherit_(object_.get(), old.object_.get());
+    return heir;
+  }
 
  private:
   friend class Pipeline;
+  template <class U>
+  static constexpr char type_tag{};
   template <class U>
   static std::string default_name() {
     if constexpr (detail::NamedStage<U>) return std::string(U::stage_name);
@@ -152,6 +176,8 @@ class Stage {
   void (*done_)(const void*, const Context&) = nullptr;
   void (*reopen_)(const void*) = nullptr;
   std::uint64_t (*dropped_)(const void*) = nullptr;
+  const char* type_ = nullptr;  // of the object, if it can inherit
+  std::shared_ptr<const void> (*inherit_)(const void*, const void*) = nullptr;
   Task<> (*around_)(const void*, Context&, Next) = nullptr;
 };
 

@@ -26,5 +26,7 @@
 #include <gw/middleware/basic_auth.hpp>
 #include <gw/middleware/cors.hpp>
 #include <gw/middleware/headers.hpp>
+#include <gw/middleware/ip_filter.hpp>
 #include <gw/middleware/key_auth.hpp>
+#include <gw/middleware/rate_limit.hpp>
 #include <gw/middleware/request_id.hpp>

@@ -31,6 +31,8 @@ inline constexpr Bounds connections{1, 10'000'000};
 inline constexpr Bounds weight{0, 65'535};
 inline constexpr Bounds upstream_connections{1, 1'000'000};
 inline constexpr Bounds idle_connections{0, 1'000'000};
+inline constexpr Bounds rate{1, 1'000'000'000};
+inline constexpr Bounds rate_keys{1, 10'000'000};
 }  // namespace bounds
 
 /// A number of bytes as people write it: "16KiB" for 16384.

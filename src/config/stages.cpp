@@ -5,6 +5,8 @@
 
 #include <gw/middleware/cors.hpp>
 #include <gw/middleware/headers.hpp>
+#include <gw/middleware/ip_filter.hpp>
+#include <gw/middleware/rate_limit.hpp>
 #include <gw/middleware/request_id.hpp>
 
 #include <optional>
@@ -82,6 +84,56 @@ constexpr Key<AccessLogOptions> access_log_keys[] = {
     {"fields", [](const Value& v, AccessLogOptions& o) { read_list(v, o.fields); }},
 };
 
+// ---- ip_filter ----
+
+void read_networks(const Value& list, std::vector<std::string>& out) {
+  list.each_of_one_or_more("a network or a list of networks", [&](const Value& item) {
+    std::string network;
+    read_checked(item, network, detail::network_mistake);
+    if (!network.empty()) out.push_back(std::move(network));
+  });
+}
+
+constexpr Key<IpFilterOptions> ip_filter_keys[] = {
+    {"allow", [](const Value& v, IpFilterOptions& o) { read_networks(v, o.allow); }},
+    {"deny", [](const Value& v, IpFilterOptions& o) { read_networks(v, o.deny); }},
+};
+
+// ---- rate_limit ----
+
+constexpr Key<std::string> rate_limit_by_keys[] = {
+    {"header", [](const Value& v, std::string& header) { read(v, header); }},
+};
+
+/// client, consumer, or {header: x-api-key}.
+void read_by(const Value& value, RateLimitOptions& out) {
+  constexpr std::string_view names[] = {"client", "consumer"};
+  if (value.is_mapping()) {
+    out.by = RateLimitBy::header;
+    if (read_map(value, out.header, rate_limit_by_keys) && !value.has("header")) value.problem("header is missing");
+    return;
+  }
+  const auto name = value.text();
+  if (!name) return;
+  if (*name == names[0])
+    out.by = RateLimitBy::client;
+  else if (*name == names[1])
+    out.by = RateLimitBy::consumer;
+  else
+    value.problem("expected client, consumer or {header: NAME}, found " + quote(*name) + did_you_mean(*name, names));
+}
+
+constexpr Key<RateLimitOptions> rate_limit_keys[] = {
+    {"rate", [](const Value& v, RateLimitOptions& o) { read_number(v, o.rate, bounds::rate); }},
+    {"per",
+     [](const Value& v, RateLimitOptions& o) {
+       if (const auto per = v.duration()) o.per = *per;
+     }},
+    {"burst", [](const Value& v, RateLimitOptions& o) { read_number(v, o.burst, bounds::rate); }},
+    {"by", read_by},
+    {"size", [](const Value& v, RateLimitOptions& o) { read_number(v, o.size, bounds::rate_keys); }},
+};
+
 // ---- the table ----
 
 /// A stage that is built in. `make` gets its options, or null without any; it reports what is wrong
@@ -116,12 +168,24 @@ constexpr BuiltIn built_in[] = {
        if (options && !read_options_of(*options, read_options, cors_keys)) return std::nullopt;
        return cors(std::move(read_options));
      }},
+    {"ip_filter",
+     [](const Value* options, const World&) -> std::optional<Stage> {
+       IpFilterOptions read_options;
+       if (options && !read_options_of(*options, read_options, ip_filter_keys)) return std::nullopt;
+       return ip_filter(read_options);
+     }},
+    {"rate_limit",
+     [](const Value* options, const World&) -> std::optional<Stage> {
+       RateLimitOptions read_options;
+       if (options && !read_options_of(*options, read_options, rate_limit_keys)) return std::nullopt;
+       return rate_limit(std::move(read_options));
+     }},
     {"key_auth", make_key_auth},
     {"basic_auth", make_basic_auth},
 };
 
 /// Names that a later version will build in: a stage of the user's own must not take them now.
-constexpr std::string_view later[] = {"rate_limit", "jwt"};
+constexpr std::string_view later[] = {"jwt"};
 
 /// Reports a problem of a stage's options. One of another file, such as one of keys, keeps its place there.
 void report(const Problem& problem, const Value& options) {

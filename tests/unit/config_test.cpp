@@ -69,7 +69,7 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "workers 3\n"
       "timeouts 1000 120000 3000 4000 250\n"
       "limits 32768 50 4096 2147483648 123\n"
-      "use request_id made\nuse access_log made\nuse headers made\n"
+      "use request_id made\nuse access_log made\nuse headers made\nuse ip_filter made\nuse rate_limit made\n"
       "upstream users 10.0.0.1:8080*1 http://10.0.0.2:8080*2 users.internal*1 round_robin 1000 5000 6000 7000 /v1 5 9\n"
       "upstream orders [::1]:9000*1 orders.internal:9000*1 p2c 2000 30000 30000 4000 / 64 1024\n"
       "upstream single localhost:9100*1 p2c 2000 30000 30000 4000 / 64 1024\n"
@@ -210,8 +210,19 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {"use: request_id", {"gw:1:6: use: expected a list of stages, found \"request_id\""}},
       {"use: [{request_id: {a: 1}}]", {"gw:1:20: use[0].request_id: request_id has no options"}},
       {"use:\n- request_id:\n- access_log:", {}},
-      {"use: [rate_limit]", {"gw:1:7: use[0]: stage \"rate_limit\" is not built yet in gw 0.1"}},
       {"use: [{jwt: {}}]", {"gw:1:7: use[0]: stage \"jwt\" is not built yet in gw 0.1"}},
+      {"use: [rate_limit]", {"gw:1:7: use[0]: rate_limit needs a rate from 1 to 1000000000"}},
+      {"use: [{rate_limit: {per: 1s}}]", {"gw:1:20: use[0].rate_limit: rate_limit needs a rate from 1 to 1000000000"}},
+      {"use: [{rate_limit: {rate: 0, by: nobody}}]",
+       {"gw:1:27: use[0].rate_limit.rate: expected a whole number from 1 to 1000000000, found \"0\"",
+        "gw:1:34: use[0].rate_limit.by: expected client, consumer or {header: NAME}, found \"nobody\""}},
+      {"use: [{rate_limit: {rate: 1, by: {header: a b}}}]", {"gw:1:20: use[0].rate_limit: \"a b\" is not a header name"}},
+      {"use: [{rate_limit: {rate: 1, by: {}}}]", {"gw:1:34: use[0].rate_limit.by: header is missing"}},
+      {"use: [{rate_limit: {rate: 1, by: consumer}}]", {}},
+      {"use: [ip_filter]", {"gw:1:7: use[0]: ip_filter has nobody to allow or deny"}},
+      {"use: [{ip_filter: {allow: [10.0.0.1/8], deny: x}}]",
+       {"gw:1:28: use[0].ip_filter.allow[0]: \"10.0.0.1/8\" has bits behind its prefix: write 10.0.0.0/8",
+        "gw:1:47: use[0].ip_filter.deny: \"x\" is no network: write an IP address, or one with the length of a prefix, such as 10.0.0.0/8"}},
       {"use: [mine, {acess_log: {}}]",
        {"gw:1:13: use[1]: stage \"acess_log\" is not built in and takes no options (did you mean \"access_log\"?)"}},
       {"use: [{a: 1, b: 2}]", {"gw:1:7: use[0]: expected the name of a stage, or one name with its options, found a map"}},

@@ -2,7 +2,7 @@
 /// Level 2: from rules to the tree that is walked, with everything that is wrong with them. Std only.
 #pragma once
 
-#include <gw/detail/route_pattern.hpp>
+#include <gw/detail/route_order.hpp>
 #include <gw/detail/route_trie.hpp>
 #include <gw/route.hpp>
 
@@ -36,7 +36,9 @@ namespace detail {
 /// The rules must outlive it; those without a name get one.
 class RouteCompiler {
  public:
-  explicit RouteCompiler(std::vector<RouteRule>& rules) : rules_(rules) {}
+  explicit RouteCompiler(std::vector<RouteRule>& rules) : rules_(rules), order_(rules_, trie_.details_) {}
+  RouteCompiler(const RouteCompiler&) = delete;
+  RouteCompiler& operator=(const RouteCompiler&) = delete;
 
   /// The tree of all rules that are in order by themselves. Appends a problem for each that is not,
   /// for conflicts, and for names used twice; sorted by rule.
@@ -44,9 +46,13 @@ class RouteCompiler {
     GW_ASSERT(rules_.size() < std::numeric_limits<Index>::max());
     name_rules();
     trie_.details_.resize(rules_.size());
-    for (std::size_t i = 0; i < rules_.size(); ++i) read(i);
-    std::sort(sorted_.begin(), sorted_.end(), [this](const Sorted& a, const Sorted& b) { return precedes(a, b); });
-    GW_ASSERT(sorted_.size() < std::numeric_limits<Index>::max() / 8);
+    for (std::size_t i = 0; i < rules_.size(); ++i) {
+      const std::size_t problems_before = problems_.size();
+      read_rule(rules_[i], trie_.details_[i], [&](std::string what) { problems_.push_back({i, std::nullopt, std::move(what)}); });
+      if (problems_.size() == problems_before) order_.add(i);
+    }
+    order_.sort();
+    GW_ASSERT(order_.size() < std::numeric_limits<Index>::max() / 8);
     build_hosts();
     index_literals();
     report_repeated_names();
@@ -57,17 +63,6 @@ class RouteCompiler {
 
  private:
   using Index = RouteTrie::Index;
-
-  // What comes before a segment in a sort key. Segments are visible ASCII, so these make keys sort
-  // segment by segment, ends before literals before parameters.
-  static constexpr char literal_mark = '\1', parameter_mark = '\2';
-
-  /// A rule at one of its hosts.
-  struct Sorted {
-    std::string key;  // host, then a mark and the text for each segment
-    Index host_size = 0;
-    Index rule = 0;
-  };
 
   /// Names of methods, hosts, and tests that tell rules with the same pattern apart. Each `level`
   /// says more than the one before: 0 pattern, 1 methods, 2 everything.
@@ -113,48 +108,10 @@ class RouteCompiler {
     }
   }
 
-  /// Checks one rule and puts it into `sorted_`, once for each host.
-  void read(std::size_t index) {
-    const RouteRule& rule = rules_[index];
-    const std::size_t problems_before = problems_.size();
-    const auto report = [&](std::string what) { problems_.push_back({index, std::nullopt, std::move(what)}); };
-
-    RouteTrie::Details& details = trie_.details_[index];
-    details.headers = canonical(rule.headers, true);
-    details.query = canonical(rule.query, false);
-    check_tests(rule, report);
-
-    std::string key;
-    read_pattern(rule, report, [&](std::string_view segment, bool is_parameter) {
-      if (is_parameter) details.parameters.emplace_back(segment);
-      key += is_parameter ? parameter_mark : literal_mark;
-      if (!is_parameter) key += segment;
-    });
-
-    std::set<std::string> hosts;
-    for (const std::string& host : rule.hosts)
-      if (auto plain = read_host(host, report)) hosts.insert(std::move(*plain));
-    if (problems_.size() != problems_before) return;
-    if (rule.hosts.empty()) hosts.insert("");
-    for (const std::string& host : hosts)
-      sorted_.push_back({host + key, static_cast<Index>(host.size()), static_cast<Index>(index)});
-  }
-
-  bool precedes(const Sorted& a, const Sorted& b) const {
-    if (const int order = a.key.compare(b.key)) return order < 0;
-    const auto rank = [this](const Sorted& s) {
-      const RouteRule& rule = rules_[s.rule];
-      const RouteTrie::Details& details = trie_.details_[s.rule];
-      return std::tuple(rule.kind == RouteRule::Kind::prefix, rule.methods.empty(), ~details.headers.size(), ~details.query.size(),
-                        std::string_view(rule.name), s.rule);
-    };
-    return rank(a) < rank(b);
-  }
-
   void build_hosts() {
-    for (std::size_t first = 0, last; first < sorted_.size(); first = last) {
-      const std::string_view host = std::string_view(sorted_[first].key).substr(0, sorted_[first].host_size);
-      for (last = first; last < sorted_.size() && host == std::string_view(sorted_[last].key).substr(0, sorted_[last].host_size);) ++last;
+    for (std::size_t first = 0, last; first < order_.size(); first = last) {
+      const std::string_view host = order_[first].host();
+      last = order_.end_of_host(first);
       Index tree = RouteTrie::any_host;
       if (host.starts_with("*.")) tree = add_literal(RouteTrie::wildcard_hosts, host.substr(2));
       else if (!host.empty()) tree = add_literal(RouteTrie::exact_hosts, host);
@@ -165,16 +122,16 @@ class RouteCompiler {
   /// Fills the node of the rules in [first, last), whose keys are the same up to `depth`.
   void build(Index node, std::size_t first, std::size_t last, std::size_t depth) {
     std::size_t next = first;
-    while (next < last && sorted_[next].key.size() == depth) ++next;
+    while (next < last && order_[next].key.size() == depth) ++next;
     if (next > first) add_entries(node, first, next);
     for (std::size_t end; next < last; next = end) {
-      const std::string_view key = sorted_[next].key;
+      const std::string_view key = order_[next].key;
       const std::size_t size = std::min(key.find_first_of("\1\2", depth + 1), key.size());
       const std::string_view same = key.substr(0, size);
       const auto leads_there = [&](const std::string& other) {
         return other.starts_with(same) && (other.size() == size || other[size] == literal_mark || other[size] == parameter_mark);
       };
-      for (end = next; end < last && leads_there(sorted_[end].key);) ++end;
+      for (end = next; end < last && leads_there(order_[end].key);) ++end;
       Index child;
       if (key[depth] == parameter_mark) nodes()[node].parameter = child = add_node();
       else child = add_literal(node, same.substr(depth + 1));
@@ -208,8 +165,8 @@ class RouteCompiler {
     RouteTrie::Node& node = nodes()[index];
     node.first = static_cast<Index>(trie_.entries_.size());
     for (std::size_t i = first; i < last; ++i) {
-      const Index rule = sorted_[i].rule;
-      const RouteTrie::Details& details = trie_.details_[rule];
+      const Index rule = order_[i].rule;
+      const RouteDetails& details = trie_.details_[rule];
       trie_.entries_.push_back({rule, rules_[rule].methods, !details.headers.empty() || !details.query.empty()});
       ++(rules_[rule].kind == RouteRule::Kind::path ? node.exact : node.prefix);
     }
@@ -219,7 +176,7 @@ class RouteCompiler {
   /// Reports rules of one node that take the same requests: same kind and tests, and a method in common.
   void report_conflicts(std::size_t first, std::size_t last) {
     std::vector<Index> rules;
-    for (std::size_t i = first; i < last; ++i) rules.push_back(sorted_[i].rule);
+    for (std::size_t i = first; i < last; ++i) rules.push_back(order_[i].rule);
     const auto takes = [this](Index rule) {
       return std::tie(rules_[rule].kind, trie_.details_[rule].headers, trie_.details_[rule].query);
     };
@@ -276,11 +233,11 @@ class RouteCompiler {
 
   std::vector<RouteRule>& rules_;
   std::vector<bool> is_named_;
-  std::vector<Sorted> sorted_;
   std::vector<Index> literals_;
   std::set<std::pair<Index, Index>> conflicts_;
   std::vector<RouteProblem> problems_;
   RouteTrie trie_;
+  RouteOrder order_;
 };
 
 }  // namespace detail

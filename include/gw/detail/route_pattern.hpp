@@ -1,5 +1,5 @@
 /// \file
-/// Level 2: checks the parts of a rule: pattern, hosts, tests. Std only.
+/// Level 2: reads a rule and checks its parts: pattern, hosts, tests. Std only.
 #pragma once
 
 #include <gw/path.hpp>
@@ -16,6 +16,20 @@
 namespace gw {
 inline namespace v0 {
 namespace detail {
+
+/// What of a rule is compared and walked. Made by `read_rule`.
+struct RouteDetails {
+  std::vector<FieldTest> headers;  ///< canonical
+  std::vector<FieldTest> query;    ///< canonical
+  std::vector<std::string> parameters;
+  /// The segments, each with its mark before it, without the names of parameters. Equal keys are the
+  /// same place in the tree.
+  std::string key;
+};
+
+/// What comes before a segment in a key. Segments are visible ASCII, so these make keys sort
+/// segment by segment, ends before literals before parameters.
+inline constexpr char literal_mark = '\1', parameter_mark = '\2';
 
 /// A pattern may not be deeper, which bounds the stack that matching needs.
 inline constexpr std::size_t max_segments = 100;
@@ -123,6 +137,20 @@ void check_tests(const RouteRule& rule, const Report& report) {
   }
   for (const FieldTest& test : rule.query)
     if (test.name.empty()) report("a query test needs a name");
+}
+
+/// Reads and checks one rule. What is wrong goes to `report(sentence)`; `details` is then incomplete.
+template <class Report>
+void read_rule(const RouteRule& rule, RouteDetails& details, const Report& report) {
+  details.headers = canonical(rule.headers, true);
+  details.query = canonical(rule.query, false);
+  check_tests(rule, report);
+  read_pattern(rule, report, [&](std::string_view segment, bool is_parameter) {
+    if (is_parameter) details.parameters.emplace_back(segment);
+    details.key += is_parameter ? parameter_mark : literal_mark;
+    if (!is_parameter) details.key += segment;
+  });
+  for (const std::string& host : rule.hosts) read_host(host, report);
 }
 
 }  // namespace detail

@@ -2,8 +2,8 @@
 /// Level 2: the flat tree that a router walks. Std only; made by `RouteCompiler`.
 #pragma once
 
+#include <gw/detail/route_pattern.hpp>
 #include <gw/params.hpp>
-#include <gw/path.hpp>
 #include <gw/route.hpp>
 
 #include <array>
@@ -124,13 +124,6 @@ class RouteTrie {
     bool has_tests = false;
   };
 
-  /// What of a rule is needed after the tree has been walked.
-  struct Details {
-    std::vector<FieldTest> headers;
-    std::vector<FieldTest> query;
-    std::vector<std::string> parameters;
-  };
-
   struct Walk {
     const RouteQuery& request;
     Params& params;
@@ -213,7 +206,7 @@ class RouteTrie {
     return true;
   }
 
-  static bool passes(const RouteQuery& request, const Details& route) noexcept {
+  static bool passes(const RouteQuery& request, const RouteDetails& route) noexcept {
     for (const FieldTest& test : route.headers)
       if (!has_header(request.headers, test)) return false;
     for (const FieldTest& test : route.query)
@@ -241,7 +234,7 @@ class RouteTrie {
 
   std::vector<Node> nodes_ = std::vector<Node>(3);
   std::vector<Entry> entries_;
-  std::vector<Details> details_;  // by rule
+  std::vector<RouteDetails> details_;  // by rule
   std::vector<Index> slots_;      // hash table of literal children; a power of two, at most half full
   std::string text_;
 };

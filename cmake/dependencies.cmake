@@ -1,5 +1,6 @@
 # What gw needs. Nothing is downloaded unless GW_FETCH_DEPS is ON.
-# Defines: gw_asio_definitions, gw_llhttp_objects, gw_private_dependencies, gw_yaml_package (OFF if yaml-cpp was fetched).
+# Defines: gw_asio_definitions, gw_llhttp_objects, gw_private_dependencies, gw_yaml_package (OFF if yaml-cpp was fetched),
+# gw_re2_package (whether RE2 is used), gw_regex_definitions.
 list(PREPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
 include(${CMAKE_CURRENT_LIST_DIR}/fetch.cmake)
 
@@ -65,7 +66,22 @@ endif()
 
 include(${CMAKE_CURRENT_LIST_DIR}/llhttp.cmake)
 
-set(gw_private_dependencies OpenSSL::Crypto crypt ${gw_yaml_target} $<BUILD_INTERFACE:gw_rapidjson> ${gw_llhttp_target})
+# RE2: routes by regular expression. Without it gw does all else.
+set(gw_re2_package OFF)
+set(gw_re2_target)
+set(gw_regex_definitions)
+if(NOT GW_REGEX STREQUAL "OFF")
+  find_package(RE2 QUIET)
+  if(RE2_FOUND)
+    set(gw_re2_package ON)
+    set(gw_re2_target re2::re2)
+    set(gw_regex_definitions GW_WITH_RE2=1)
+  elseif(NOT GW_REGEX STREQUAL "AUTO")
+    message(FATAL_ERROR "RE2 was not found: apt install libre2-dev, or -DRE2_ROOT=DIR, or -DGW_REGEX=OFF")
+  endif()
+endif()
+
+set(gw_private_dependencies OpenSSL::Crypto crypt ${gw_yaml_target} $<BUILD_INTERFACE:gw_rapidjson> ${gw_llhttp_target} ${gw_re2_target})
 
 # Makes doctest::doctest; for the tests alone.
 macro(gw_need_doctest)

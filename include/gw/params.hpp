@@ -15,7 +15,8 @@
 namespace gw {
 inline namespace v0 {
 
-/// The values that a path gave to the parameters of a route, from left to right.
+/// The values that a path gave to the parameters of a route, from left to right: its "{name}", or the
+/// named groups of its regular expression.
 ///
 /// Names are views into the router, values into the matched path: both must outlive it. As the
 /// router returns them, values are percent-encoded; `decode` gives the text. A value; copy it
@@ -28,7 +29,8 @@ class Params {
     std::string_view value;
   };
 
-  /// The value of `name`, empty if there is no such parameter; a parameter that matched is never empty.
+  /// The value of `name`, empty if there is no such parameter. A segment that matched is never empty; a
+  /// group of a regular expression may be.
   std::string_view operator[](std::string_view name) const noexcept { return get(name).value_or(std::string_view{}); }
   /// The value of `name`, or nothing.
   std::optional<std::string_view> get(std::string_view name) const noexcept {

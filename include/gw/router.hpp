@@ -17,7 +17,8 @@ namespace gw {
 inline namespace v0 {
 
 /// What a router found. Pointers and names are valid as long as the router, values of parameters
-/// as long as the path that was matched.
+/// as long as the path that was matched: `RouteQuery::unmerged_path` if it is not empty and the rule
+/// has `keep_slashes`, else `RouteQuery::path`.
 template <class T>
 struct Match {
   const T* value = nullptr;         ///< what was added with the route; null if no route takes the request
@@ -25,7 +26,7 @@ struct Match {
   std::size_t index = 0;            ///< its number in the order of `add`
   Params params;                    ///< still percent-encoded
   /// How many bytes of the path the pattern took: what `strip_prefix` removes. 0 for prefix "/", so
-  /// that the rest always starts with "/" or is empty.
+  /// that the rest always starts with "/" or is empty; all of it for a path or regex.
   std::size_t prefix_length = 0;
   /// Without a route: the methods that would have found one, for 405 and `Allow`. Empty means 404.
   /// HEAD is there where GET is.
@@ -47,7 +48,7 @@ class Router {
   Router() = default;
 
   /// The route for `request`. Does not allocate, unless a pattern with more than eight parameters
-  /// is tried. Visits no node of the tree twice, and none deeper than the longest pattern.
+  /// or a regex is tried. Visits no node of the tree twice, and none deeper than the longest pattern.
   Match<T> match(const RouteQuery& request) const {
     Match<T> match;
     const detail::RouteTrie::Found found = trie_.find(request, match.params, match.allowed);
@@ -65,6 +66,10 @@ class Router {
 
   /// The rules in the order of `add`, each with a name.
   const std::vector<RouteRule>& rules() const noexcept { return rules_; }
+  /// Whether a rule has `keep_slashes`: only then `RouteQuery::unmerged_path` is looked at.
+  bool keeps_slashes() const noexcept { return trie_.keeps_slashes(); }
+  /// For gw: the rules as they were read, in the order of `add`.
+  const std::vector<detail::RouteDetails>& details() const noexcept { return trie_.details(); }
 
  private:
   template <class>
@@ -85,6 +90,10 @@ class RouterBuilder {
     std::vector<RouteProblem> problems;  ///< sorted by rule
   };
 
+  RouterBuilder() = default;
+  /// One that takes rules of the kind `regex`, too: `gw::RouterBuilder<int> builder(gw::compile_regex)`.
+  explicit RouterBuilder(RegexCompiler compile_regex) : compile_regex_(std::move(compile_regex)) {}
+
   /// Adds a route. The order of adding decides nothing but `Match::index`. Nothing is checked yet.
   RouterBuilder& add(RouteRule rule, T value) {
     rules_.push_back(std::move(rule));
@@ -99,10 +108,10 @@ class RouterBuilder {
   ///
   /// Problems: patterns, hosts and tests that cannot match; names used twice; conflicts, that is
   /// rules with the same kind, pattern (parameters may have other names), tests, a host and a method
-  /// in common (or both without methods).
+  /// in common (or both without methods); regexes also the same priority.
   Built build() {
     Built built;
-    built.router.trie_ = detail::RouteCompiler(rules_).compile(built.problems);
+    built.router.trie_ = detail::RouteCompiler(rules_, compile_regex_).compile(built.problems);
     if (built.problems.empty()) {
       built.router.rules_ = std::move(rules_);
       built.router.values_ = std::move(values_);
@@ -115,6 +124,7 @@ class RouterBuilder {
   }
 
  private:
+  RegexCompiler compile_regex_;
   std::vector<RouteRule> rules_;
   std::vector<T> values_;
 };

@@ -1,5 +1,5 @@
 /// \file
-/// Fuzz target: normalises paths, joins them, and builds and asks routers, all from the input.
+/// Fuzz target: normalises paths, joins them, and builds and asks routers (without regexes), all from the input.
 #include "../support/route_reference.hpp"
 
 #include <gw/path.hpp>
@@ -76,6 +76,7 @@ gw::RouteRule read_rule(Input& input, std::size_t number) {
   gw::RouteRule rule{.name = "r" + std::to_string(number), .kind = input.below(2) ? Kind::path : Kind::prefix, .pattern = ""};
   for (unsigned i = input.below(5); i > 0; --i) (rule.pattern += '/') += input.one_of(words);
   if (input.below(16) == 15) rule.pattern = input.text();
+  rule.keep_slashes = input.below(4) == 3;
   if (input.below(2)) rule.hosts.emplace_back(input.one_of(hosts));
   if (input.below(2)) rule.methods.insert(input.one_of(methods));
   if (input.below(4) == 3) rule.headers.push_back({"h", input.below(2) ? "1" : "*"});
@@ -98,7 +99,7 @@ gw::Router<int> build(std::vector<gw::RouteRule>& rules, bool backwards) {
 /// The rules as the reference wants them.
 std::vector<gw::RouteRule> normal(std::vector<gw::RouteRule> rules) {
   std::string scratch;
-  for (gw::RouteRule& rule : rules) rule.pattern = std::string(*gw::normalize_path(rule.pattern, scratch));
+  for (gw::RouteRule& rule : rules) rule.pattern = std::string(*gw::normalize_path(rule.pattern, scratch, rule.keep_slashes));
   return rules;
 }
 
@@ -120,11 +121,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const gw::Method method = input.one_of(methods);
     constexpr std::string_view request_hosts[] = {"", "a.test", "y.x.a.test", "x.a.test"}, queries[] = {"", "q=1", "q=2"};
     const std::string_view host = input.one_of(request_hosts), query = input.one_of(queries);
-    std::string scratch;
+    std::string scratch, unmerged_scratch;
     const std::string raw = input.text();
-    const auto path = gw::normalize_path(raw, scratch);
+    const auto path = gw::normalize_path(raw, scratch), unmerged = gw::normalize_path(raw, unmerged_scratch, true);
+    GW_ASSERT(path.has_value() == unmerged.has_value());
     if (!path) continue;
-    const gw::RouteQuery request{method, host, *path, query, &headers};
+    const gw::RouteQuery request{method, host, *path, query, &headers, *unmerged == *path ? std::string_view() : *unmerged};
     const auto match = router.match(request), other = backwards.match(request);
     const reference::Answer answer = reference::match(plain, request);
     GW_ASSERT(static_cast<bool>(match) == (answer.rule != nullptr) && static_cast<bool>(other) == static_cast<bool>(match));

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <optional>
+#include <regex>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -15,9 +17,9 @@
 
 namespace reference {
 
-/// Why a rule takes a request; the least wins.
+/// Why a rule takes a request; the least wins: host, regex after path, priority, segments, method, headers, query, name.
 struct Claim {
-  std::tuple<std::size_t, std::string, int, std::size_t, std::size_t, std::string> rank;
+  std::tuple<std::size_t, bool, int, std::string, int, std::size_t, std::size_t, std::string> rank;
   std::vector<std::string> parameters;
   std::size_t prefix_length = 0;
   bool takes_method = false;
@@ -47,26 +49,54 @@ inline std::optional<std::size_t> host_rank(const gw::RouteRule& rule, std::stri
   return best;
 }
 
-/// Patterns and paths are normal, hosts plain, names of headers in lower case, the query without escapes.
-inline std::optional<Claim> claim(const gw::RouteRule& rule, const gw::RouteQuery& request) {
-  Claim claim;
-  const bool is_prefix = rule.kind == gw::RouteRule::Kind::prefix;
-  const auto host = host_rank(rule, request.host);
-  if (!host) return std::nullopt;
+/// What the groups of a regular expression take if it takes the whole path. Every group must have a name.
+inline std::optional<std::vector<std::string>> groups(const std::string& pattern, std::string_view path) {
+  static std::map<std::string, std::regex> compiled;
+  auto found = compiled.find(pattern);
+  if (found == compiled.end()) {
+    static const std::regex name("\\?P<\\w+>");
+    found = compiled.emplace(pattern, std::regex(std::regex_replace(pattern, name, ""))).first;
+  }
+  std::match_results<std::string_view::const_iterator> match;
+  if (!std::regex_match(path.begin(), path.end(), match, found->second)) return std::nullopt;
+  std::vector<std::string> values;
+  for (std::size_t i = 1; i < match.size(); ++i) values.push_back(match[i].str());
+  return values;
+}
 
+/// Whether the rule's path, prefix or regex takes the path. Fills the shape, the parameters and the length of the prefix.
+inline bool takes_path(const gw::RouteRule& rule, std::string_view path, Claim& claim, std::string& shape) {
+  if (rule.kind == gw::RouteRule::Kind::regex) {
+    const auto values = groups(rule.pattern, path);
+    if (!values) return false;
+    claim.parameters = *values;
+    claim.prefix_length = path.size();
+    return true;
+  }
+  const bool is_prefix = rule.kind == gw::RouteRule::Kind::prefix;
   std::vector<std::string> wanted = segments(rule.pattern);
-  const std::vector<std::string> given = segments(request.path);
+  const std::vector<std::string> given = segments(path);
   if (is_prefix && !wanted.empty() && wanted.back().empty()) wanted.pop_back();
-  if (wanted.size() > given.size() || (!is_prefix && wanted.size() != given.size())) return std::nullopt;
-  std::string shape;
+  if (wanted.size() > given.size() || (!is_prefix && wanted.size() != given.size())) return false;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const bool is_parameter = wanted[i].starts_with('{');
-    if (is_parameter ? given[i].empty() : wanted[i] != given[i]) return std::nullopt;
+    if (is_parameter ? given[i].empty() : wanted[i] != given[i]) return false;
     if (is_parameter) claim.parameters.push_back(given[i]);
     shape += is_parameter ? '2' : '1';
     claim.prefix_length += 1 + given[i].size();
   }
   shape += is_prefix ? '4' : '3';
+  return true;
+}
+
+/// Patterns and paths are normal, hosts plain, names of headers in lower case, the query without escapes.
+inline std::optional<Claim> claim(const gw::RouteRule& rule, const gw::RouteQuery& request) {
+  Claim claim;
+  const auto host = host_rank(rule, request.host);
+  if (!host) return std::nullopt;
+  const bool is_unmerged = rule.keep_slashes && !request.unmerged_path.empty();
+  std::string shape;
+  if (!takes_path(rule, is_unmerged ? request.unmerged_path : request.path, claim, shape)) return std::nullopt;
 
   std::vector<std::string> pairs;
   for (std::size_t at = 0; at <= request.query.size();) {
@@ -87,7 +117,8 @@ inline std::optional<Claim> claim(const gw::RouteRule& rule, const gw::RouteQuer
   const bool by_get = request.method == gw::Method::head && rule.methods.contains(gw::Method::get);
   const int method = rule.methods.contains(request.method) ? 0 : by_get ? 1 : 2;
   claim.takes_method = rule.methods.empty() || method < 2;
-  claim.rank = {*host, shape, method, 1000 - rule.headers.size(), 1000 - rule.query.size(), rule.name};
+  const bool is_regex = rule.kind == gw::RouteRule::Kind::regex;
+  claim.rank = {*host, is_regex, -rule.priority, shape, method, 1000 - rule.headers.size(), 1000 - rule.query.size(), rule.name};
   return claim;
 }
 
@@ -131,7 +162,9 @@ inline bool conflict(const gw::RouteRule& a, const gw::RouteRule& b) {
   };
   bool share_host = a.hosts.empty() && b.hosts.empty();
   for (const std::string& host : a.hosts) share_host = share_host || std::count(b.hosts.begin(), b.hosts.end(), host) > 0;
-  return share_host && a.kind == b.kind && shape(a) == shape(b) && same(a.headers, b.headers) && same(a.query, b.query) &&
+  const bool is_regex = a.kind == gw::RouteRule::Kind::regex;
+  const bool same_pattern = is_regex ? a.pattern == b.pattern && a.priority == b.priority : shape(a) == shape(b);
+  return share_host && a.kind == b.kind && same_pattern && same(a.headers, b.headers) && same(a.query, b.query) &&
          (a.methods.intersects(b.methods) || (a.methods.empty() && b.methods.empty()));
 }
 

@@ -67,29 +67,6 @@ std::vector<GithubRoute> github_routes() {
   return routes;
 }
 
-template <class T>
-const T& any_of(std::mt19937& random, const std::vector<T>& choices) {
-  return choices[random() % choices.size()];
-}
-
-const std::vector<std::string> words{"a", "b", "a-word-of-many-letters-1", "a-word-of-many-letters-2"};
-const std::vector<std::string> request_hosts{"", "a.test", "x.a.test", "y.x.a.test", "b.test", "test"};
-const std::vector<std::string> rule_hosts{"a.test", "x.a.test", "*.a.test", "*.test", "*.x.a.test"};
-const std::vector<Method> methods{Method::get, Method::head, Method::put, Method::post};
-
-RouteRule random_rule(std::mt19937& random, std::size_t number) {
-  RouteRule rule{.name = "r" + std::to_string(number), .kind = random() % 2 ? Kind::path : Kind::prefix, .pattern = ""};
-  for (unsigned depth = random() % 4, i = 0; i < depth; ++i)
-    rule.pattern += '/' + (random() % 2 ? any_of(random, words) : "{p" + std::to_string(i) + '}');
-  if (rule.pattern.empty() || random() % 5 == 0) rule.pattern += '/';
-  for (unsigned i = random() % 4; i > 1; --i) rule.hosts.push_back(any_of(random, rule_hosts));
-  for (unsigned i = random() % 4; i > 1; --i) rule.methods.insert(any_of(random, methods));
-  if (random() % 6 == 0) rule.headers.push_back({"h", random() % 2 ? "1" : "*"});
-  if (random() % 8 == 0) rule.headers.push_back({"i", "1"});
-  if (random() % 6 == 0) rule.query.push_back({"q", random() % 2 ? "1" : "*"});
-  return rule;
-}
-
 }  // namespace
 
 TEST_CASE("router data: Kong's joining table holds, but for prefixes that end inside a segment") {
@@ -166,58 +143,6 @@ TEST_CASE("router data: each of GitHub's routes matches itself, in every order o
       CHECK_FALSE(r.match({.method = Method::get, .path = route.path + "/x/y/z"}));
     }
   }
-}
-
-TEST_CASE("router data: random routes are matched as the plain reference matches them") {
-  std::mt19937 random(20240601);
-  int matches = 0, conflicts = 0, not_allowed = 0;
-  for (int round = 0; round < 400; ++round) {
-    std::vector<RouteRule> rules;
-    for (std::size_t i = 0, count = 1 + random() % 30; i < count; ++i) {
-      RouteRule rule = random_rule(random, i);
-      const auto clashes_with = [&](const RouteRule& other) { return reference::conflict(rule, other); };
-      const bool clashes = std::any_of(rules.begin(), rules.end(), clashes_with);
-      gw::RouterBuilder<int> builder;
-      for (const RouteRule& other : rules) builder.add(other, 0);
-      REQUIRE(!builder.add(rule, 0).build().problems.empty() == clashes);
-      conflicts += clashes;
-      if (!clashes) rules.push_back(std::move(rule));
-    }
-    const auto r = router(rules);
-    std::vector<RouteRule> shuffled = rules;
-    std::shuffle(shuffled.begin(), shuffled.end(), random);
-    const auto other = router(shuffled);
-
-    for (int i = 0; i < 60; ++i) {
-      std::string path;
-      for (unsigned depth = random() % 6; depth > 0; --depth) path += '/' + any_of(random, words);
-      if (path.empty() || random() % 5 == 0) path += '/';
-      gw::Headers headers;
-      if (random() % 2) headers.add("H", random() % 2 ? "1" : "2");
-      if (random() % 2) headers.add("i", "1");
-      const std::vector<std::string> queries{"", "q=1", "q=2", "x=1&q=1", "q=3&q=1"};
-      const gw::RouteQuery request{any_of(random, methods), any_of(random, request_hosts), path, any_of(random, queries), &headers};
-      const reference::Answer answer = reference::match(rules, request);
-      CAPTURE(path);
-      CAPTURE(request.host);
-      const auto match = r.match(request);
-      REQUIRE((match ? match.rule->name : "none") == (answer.rule ? answer.rule->name : "none"));
-      REQUIRE(match.allowed == answer.allowed);
-      const auto same = other.match(request);
-      REQUIRE((same ? same.rule->name : "none") == (match ? match.rule->name : "none"));
-      not_allowed += !answer.allowed.empty();
-      if (!match) continue;
-      ++matches;
-      REQUIRE(match.prefix_length == answer.claim.prefix_length);
-      std::vector<std::string> values;
-      for (const auto& parameter : match.params) values.emplace_back(parameter.value);
-      REQUIRE(values == answer.claim.parameters);
-    }
-  }
-  // What the generator is worth: all three must occur often.
-  CHECK(matches > 10000);
-  CHECK(conflicts > 50);
-  CHECK(not_allowed > 1000);
 }
 
 TEST_CASE("router data: a hostile path visits each node of the tree once") {

@@ -433,3 +433,54 @@ TEST_CASE("router: values may be movable only, and many threads may match at onc
   for (std::thread& thread : threads) thread.join();
   CHECK(std::count(sums.begin(), sums.end(), 1500) == 4);
 }
+
+TEST_CASE("router: a route with keep_slashes sees the path with its slashes, the others the merged one") {
+  const auto keep = [](RouteRule rule) { return rule.keep_slashes = true, rule; };
+  const auto r = router({
+      named("merged", path("/a/b")),
+      named("kept", keep(path("/a//b"))),
+      named("kept prefix", keep(prefix("/files"))),
+      named("admin", path("/files/admin")),
+      named("by host", on({"h.test"}, prefix("/files"))),
+      named("kept parameter", keep(path("/{x}/"))),
+      named("rest", prefix("/")),
+  });
+  CHECK(r.keeps_slashes());
+  CHECK_FALSE(router({prefix("/")}).keeps_slashes());
+  struct Case {
+    std::string_view path, unmerged, host, route;
+    std::size_t length;
+  };
+  const Case cases[] = {
+      {"/a/b", "", "", "merged", 4},
+      {"/a/b", "/a//b", "", "kept", 5},
+      {"/a/b", "/a///b", "", "merged", 4},
+      {"/a/b", "//a/b", "", "merged", 4},
+      {"/files/x", "/files//x", "", "kept prefix", 6},
+      {"/files/x", "", "", "kept prefix", 6},
+      {"/files/x", "//files/x", "", "rest", 0},
+      // The better place wins, whichever spelling leads there: "//" opens no way around a route.
+      {"/files/admin", "/files//admin", "", "admin", 12},
+      {"/files/x", "/files//x", "h.test", "by host", 6},
+      {"/b/", "/b//", "", "rest", 0},
+      {"/b/", "/b/", "", "kept parameter", 3},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.unmerged);
+    CAPTURE(c.path);
+    const auto match = r.match({.host = c.host, .path = c.path, .unmerged_path = c.unmerged});
+    REQUIRE(match);
+    CHECK(match.rule->name == c.route);
+    CHECK(match.prefix_length == c.length);
+  }
+}
+
+TEST_CASE("router: parameters are views into the spelling that was matched") {
+  RouteRule kept = path("/{a}//{b}");
+  kept.keep_slashes = true;
+  const auto r = router({kept, path("/{c}/y/{d}")});
+  const std::string merged = "/x/y", unmerged = "/x//y";
+  const auto match = r.match({.path = merged, .unmerged_path = unmerged});
+  REQUIRE(match.params.size() == 2);
+  CHECK(match.params["b"].data() == unmerged.data() + 4);
+}

@@ -36,7 +36,8 @@ namespace detail {
 /// The rules must outlive it; those without a name get one.
 class RouteCompiler {
  public:
-  explicit RouteCompiler(std::vector<RouteRule>& rules) : rules_(rules), order_(rules_, trie_.details_) {}
+  RouteCompiler(std::vector<RouteRule>& rules, const RegexCompiler& compile_regex)
+      : rules_(rules), compile_regex_(compile_regex), order_(rules_, trie_.details_) {}
   RouteCompiler(const RouteCompiler&) = delete;
   RouteCompiler& operator=(const RouteCompiler&) = delete;
 
@@ -48,12 +49,13 @@ class RouteCompiler {
     trie_.details_.resize(rules_.size());
     for (std::size_t i = 0; i < rules_.size(); ++i) {
       const std::size_t problems_before = problems_.size();
-      read_rule(rules_[i], trie_.details_[i], [&](std::string what) { problems_.push_back({i, std::nullopt, std::move(what)}); });
+      read_rule(rules_[i], compile_regex_, trie_.details_[i], [&](std::string what) { problems_.push_back({i, std::nullopt, std::move(what)}); });
       if (problems_.size() == problems_before) order_.add(i);
     }
     order_.sort();
     GW_ASSERT(order_.size() < std::numeric_limits<Index>::max() / 8);
     build_hosts();
+    rank_spellings();
     index_literals();
     report_repeated_names();
     std::stable_sort(problems_.begin(), problems_.end(), [](const RouteProblem& a, const RouteProblem& b) { return a.rule < b.rule; });
@@ -68,23 +70,16 @@ class RouteCompiler {
   /// says more than the one before: 0 pattern, 1 methods, 2 everything.
   static std::string label(const RouteRule& rule, int level) {
     std::string text;
-    if (level >= 1 && !rule.methods.empty()) text = names_of(rule.methods) + ' ';
+    if (level >= 1 && !rule.methods.empty()) text = method_list(rule.methods) + ' ';
     if (level < 2) return text + rule.pattern;
     std::vector<std::string> hosts = rule.hosts;
     std::sort(hosts.begin(), hosts.end());
     for (std::size_t i = 0; i < hosts.size(); ++i) text += (i ? "," : "") + hosts[i];
-    text += rule.pattern;
+    text += (rule.kind == RouteRule::Kind::regex ? "~" : "") + rule.pattern;
     if (rule.kind == RouteRule::Kind::prefix) text += rule.pattern.ends_with('/') ? "*" : "/*";
+    if (rule.priority != 0) text += " priority " + std::to_string(rule.priority);
     for (const FieldTest& test : canonical(rule.headers, true)) text += ' ' + test.name + ": " + test.value;
     for (const FieldTest& test : canonical(rule.query, false)) text += " ?" + test.name + '=' + test.value;
-    return text;
-  }
-
-  /// "GET,PUT".
-  static std::string names_of(MethodSet methods) {
-    std::string text;
-    for (std::size_t i = 0; i < method_names.size(); ++i)
-      if (methods.contains(static_cast<Method>(i))) text += (text.empty() ? "" : ",") + std::string(method_names[i]);
     return text;
   }
 
@@ -115,7 +110,49 @@ class RouteCompiler {
       Index tree = RouteTrie::any_host;
       if (host.starts_with("*.")) tree = add_literal(RouteTrie::wildcard_hosts, host.substr(2));
       else if (!host.empty()) tree = add_literal(RouteTrie::exact_hosts, host);
-      build(tree, first, last, host.size());
+      std::size_t regexes = first;
+      while (regexes < last && !order_.is_regex(regexes)) ++regexes;
+      build(tree, first, regexes, host.size());
+      if (regexes < last) add_regexes(tree, regexes, last);
+    }
+  }
+
+  /// Makes [first, last) the regexes of a tree; they are in the right order already.
+  void add_regexes(Index tree, std::size_t first, std::size_t last) {
+    const auto begin = static_cast<Index>(trie_.regexes_.size());
+    for (std::size_t i = first; i < last; ++i) trie_.regexes_.push_back({entry(order_[i].rule), rules_[order_[i].rule].priority});
+    trie_.regex_lists_.push_back({tree, begin, static_cast<Index>(trie_.regexes_.size())});
+    report_conflicts(first, last);
+  }
+
+  RouteTrie::Entry entry(Index rule) const {
+    const RouteDetails& details = trie_.details_[rule];
+    return {rule, rules_[rule].methods, !details.headers.empty() || !details.query.empty()};
+  }
+
+  /// Ranks every rule of the trees as if all were at one place: what two spellings of a path lead to is compared so.
+  void rank_spellings() {
+    const auto keeps = [](const RouteDetails& details) { return details.keeps_slashes; };
+    trie_.keeps_slashes_ = std::any_of(trie_.details_.begin(), trie_.details_.end(), keeps);
+    if (!trie_.keeps_slashes_) return;
+    std::vector<std::string> shapes(rules_.size());
+    std::vector<Index> sorted;
+    for (Index i = 0; i < rules_.size(); ++i) {
+      if (rules_[i].kind == RouteRule::Kind::regex) continue;
+      for (char c : trie_.details_[i].key)
+        if (c == literal_mark || c == parameter_mark) shapes[i] += c;
+      // More segments come first, then the exact end.
+      shapes[i] += static_cast<char>(parameter_mark + (rules_[i].kind == RouteRule::Kind::prefix ? 2 : 1));
+      sorted.push_back(i);
+    }
+    std::sort(sorted.begin(), sorted.end(), [&](Index a, Index b) {
+      return shapes[a] != shapes[b] ? shapes[a] < shapes[b] : order_.is_ahead(a, b);
+    });
+    trie_.standings_.resize(rules_.size());
+    Index shape = 0;
+    for (std::size_t i = 0; i < sorted.size(); ++i) {
+      if (i > 0 && shapes[sorted[i]] != shapes[sorted[i - 1]]) ++shape;
+      trie_.standings_[sorted[i]] = {shape, static_cast<Index>(i)};
     }
   }
 
@@ -166,19 +203,24 @@ class RouteCompiler {
     node.first = static_cast<Index>(trie_.entries_.size());
     for (std::size_t i = first; i < last; ++i) {
       const Index rule = order_[i].rule;
-      const RouteDetails& details = trie_.details_[rule];
-      trie_.entries_.push_back({rule, rules_[rule].methods, !details.headers.empty() || !details.query.empty()});
+      trie_.entries_.push_back(entry(rule));
       ++(rules_[rule].kind == RouteRule::Kind::path ? node.exact : node.prefix);
     }
-    if (last - first > 1) report_conflicts(first, last);
+    report_conflicts(first, last);
   }
 
-  /// Reports rules of one node that take the same requests: same kind and tests, and a method in common.
+  /// Reports rules of one place that take the same requests: same kind and tests, and a method in
+  /// common; of regexes also the same text and priority.
   void report_conflicts(std::size_t first, std::size_t last) {
+    if (last - first < 2) return;
     std::vector<Index> rules;
     for (std::size_t i = first; i < last; ++i) rules.push_back(order_[i].rule);
     const auto takes = [this](Index rule) {
-      return std::tie(rules_[rule].kind, trie_.details_[rule].headers, trie_.details_[rule].query);
+      const bool is_regex = rules_[rule].kind == RouteRule::Kind::regex;
+      const std::string_view text = is_regex ? rules_[rule].pattern : std::string_view{};
+      const RouteDetails& details = trie_.details_[rule];
+      return std::tuple<RouteRule::Kind, std::string_view, int, const std::vector<FieldTest>&, const std::vector<FieldTest>&>(
+          rules_[rule].kind, text, rules_[rule].priority, details.headers, details.query);
     };
     // By rule within the same tests, so that the later rule is the one reported.
     std::sort(rules.begin(), rules.end(), [&](Index a, Index b) {
@@ -203,7 +245,7 @@ class RouteCompiler {
       if (const auto method = static_cast<Method>(m); rules_[rule].methods.contains(method) && rules_[other].methods.contains(method))
         both.insert(method);
     const std::string names = "route \"" + rules_[rule].name + "\" conflicts with route \"" + rules_[other].name + '"';
-    const std::string methods = both.empty() ? "every method" : names_of(both);
+    const std::string methods = both.empty() ? "every method" : method_list(both);
     problems_.push_back({rule, other, names + ": both take " + methods + " for the same host, path and tests"});
   }
 
@@ -232,6 +274,7 @@ class RouteCompiler {
   }
 
   std::vector<RouteRule>& rules_;
+  const RegexCompiler& compile_regex_;
   std::vector<bool> is_named_;
   std::vector<Index> literals_;
   std::set<std::pair<Index, Index>> conflicts_;

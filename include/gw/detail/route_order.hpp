@@ -20,7 +20,8 @@ inline namespace v0 {
 namespace detail {
 
 /// Sorts rules so that those of one host, below that those of one place in the tree, stand together,
-/// and the rules of one place in the order of precedence. Rules and details must outlive it.
+/// and the rules of one place in the order of precedence; the regexes of a host come after its tree.
+/// Rules and details must outlive it.
 class RouteOrder {
  public:
   using Index = std::uint32_t;
@@ -61,17 +62,23 @@ class RouteOrder {
     while (last < placed_.size() && placed_[last].host() == placed_[first].host()) ++last;
     return last;
   }
+  bool is_regex(std::size_t i) const { return rules_[placed_[i].rule].kind == RouteRule::Kind::regex; }
+
+  /// Whether rule `a` wins over `b` where both are at one place and take a request, with the same claim to its method.
+  bool is_ahead(std::size_t a, std::size_t b) const {
+    const auto rank = [this](std::size_t index) {
+      const RouteRule& rule = rules_[index];
+      const RouteDetails& details = details_[index];
+      return std::tuple(rule.kind == RouteRule::Kind::prefix, -std::int64_t{rule.priority}, rule.methods.empty(), ~details.headers.size(),
+                        ~details.query.size(), std::string_view(rule.name), index);
+    };
+    return rank(a) < rank(b);
+  }
 
  private:
   bool precedes(const Placed& a, const Placed& b) const {
     if (const int order = a.key.compare(b.key)) return order < 0;
-    const auto rank = [this](const Placed& placed) {
-      const RouteRule& rule = rules_[placed.rule];
-      const RouteDetails& details = details_[placed.rule];
-      return std::tuple(rule.kind == RouteRule::Kind::prefix, rule.methods.empty(), ~details.headers.size(), ~details.query.size(),
-                        std::string_view(rule.name), placed.rule);
-    };
-    return rank(a) < rank(b);
+    return is_ahead(a.rule, b.rule);
   }
 
   const std::vector<RouteRule>& rules_;

@@ -22,14 +22,16 @@ struct RouteDetails {
   std::vector<FieldTest> headers;  ///< canonical
   std::vector<FieldTest> query;    ///< canonical
   std::vector<std::string> parameters;
-  /// The segments, each with its mark before it, without the names of parameters. Equal keys are the
-  /// same place in the tree.
+  /// The segments, each with its mark before it, without the names of parameters; of a regex its mark
+  /// alone. Equal keys are the same place in the tree, or the list of regexes.
   std::string key;
+  PathRegex regex;
+  bool keeps_slashes = false;
 };
 
 /// What comes before a segment in a key. Segments are visible ASCII, so these make keys sort
-/// segment by segment, ends before literals before parameters.
-inline constexpr char literal_mark = '\1', parameter_mark = '\2';
+/// segment by segment, ends before literals before parameters before regexes.
+inline constexpr char literal_mark = '\1', parameter_mark = '\2', regex_mark = '\3';
 
 /// A pattern may not be deeper, which bounds the stack that matching needs.
 inline constexpr std::size_t max_segments = 100;
@@ -47,6 +49,14 @@ inline std::vector<FieldTest> canonical(std::vector<FieldTest> tests, bool is_he
   std::sort(tests.begin(), tests.end());
   tests.erase(std::unique(tests.begin(), tests.end()), tests.end());
   return tests;
+}
+
+/// "GET,PUT".
+inline std::string method_list(MethodSet methods) {
+  std::string text;
+  for (std::size_t i = 0; i < method_names.size(); ++i)
+    if (methods.contains(static_cast<Method>(i))) text += (text.empty() ? "" : ",") + std::string(method_names[i]);
+  return text;
 }
 
 /// Letters, digits and "_", not a digit first.
@@ -83,7 +93,7 @@ void read_pattern(const RouteRule& rule, const Report& report, const Segment& se
   if (const std::size_t mark = rule.pattern.find_first_of("?#"); mark != std::string::npos)
     return report(subject + "must not have a \"" + rule.pattern[mark] + "\"; \"query\" tests parameters of the query");
   std::string scratch;
-  const std::optional<std::string_view> normal = normalize_path(rule.pattern, scratch);
+  const std::optional<std::string_view> normal = normalize_path(rule.pattern, scratch, rule.keep_slashes);
   if (!normal) return report(subject + "must be visible ASCII without \"\\\"; write other characters as %XX, but no controls");
 
   std::string_view rest = *normal;
@@ -139,17 +149,41 @@ void check_tests(const RouteRule& rule, const Report& report) {
     if (test.name.empty()) report("a query test needs a name");
 }
 
+/// Compiles the rule's regular expression. What is wrong goes to `report(sentence)`.
+template <class Report>
+void read_regex(const RouteRule& rule, const RegexCompiler& compile, PathRegex& regex, const Report& report) {
+  const std::string subject = "regex \"" + rule.pattern + "\" ";
+  if (!compile) return report(subject + "needs a router that was given a RegexCompiler");
+  if (rule.pattern.empty()) return report(subject + "takes no path");
+  for (char c : rule.pattern)
+    if (c <= ' ' || c > '~') return report(subject + "must be visible ASCII, as paths are; write other characters as %XX");
+  regex = compile(rule.pattern);
+  if (!regex.mistake.empty()) return report(subject + regex.mistake);
+  std::set<std::string_view> names;
+  for (const std::string& name : regex.names)
+    if (!names.insert(name).second) report(subject + "has two groups named \"" + name + '"');
+    else if (!is_identifier(name)) report(subject + "has a group named \"" + name + "\"; names are letters, digits and \"_\", not a digit first");
+}
+
 /// Reads and checks one rule. What is wrong goes to `report(sentence)`; `details` is then incomplete.
 template <class Report>
-void read_rule(const RouteRule& rule, RouteDetails& details, const Report& report) {
+void read_rule(const RouteRule& rule, const RegexCompiler& compile, RouteDetails& details, const Report& report) {
   details.headers = canonical(rule.headers, true);
   details.query = canonical(rule.query, false);
+  details.keeps_slashes = rule.keep_slashes;
   check_tests(rule, report);
-  read_pattern(rule, report, [&](std::string_view segment, bool is_parameter) {
-    if (is_parameter) details.parameters.emplace_back(segment);
-    details.key += is_parameter ? parameter_mark : literal_mark;
-    if (!is_parameter) details.key += segment;
-  });
+  if (rule.kind == RouteRule::Kind::regex) {
+    read_regex(rule, compile, details.regex, report);
+    details.parameters = details.regex.names;
+    details.key = regex_mark;
+  } else {
+    if (rule.priority != 0) report("priority is for a regex; which path or prefix wins follows from the pattern");
+    read_pattern(rule, report, [&](std::string_view segment, bool is_parameter) {
+      if (is_parameter) details.parameters.emplace_back(segment);
+      details.key += is_parameter ? parameter_mark : literal_mark;
+      if (!is_parameter) details.key += segment;
+    });
+  }
   for (const std::string& host : rule.hosts) read_host(host, report);
 }
 

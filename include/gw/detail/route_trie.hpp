@@ -6,12 +6,14 @@
 #include <gw/params.hpp>
 #include <gw/route.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace gw {
@@ -70,9 +72,9 @@ inline bool has_header(const Headers* headers, const FieldTest& test) noexcept {
   return false;
 }
 
-/// The routes of a router as a tree of segments, in flat arrays; one tree for each host. Immutable
-/// once compiled, so every thread may walk it. No walk allocates, unless a pattern has more than
-/// eight parameters.
+/// The routes of a router as a tree of segments, in flat arrays, and behind it a list of regexes; one
+/// of both for each host. Immutable once compiled, so every thread may walk it. No walk allocates,
+/// unless a pattern has more than eight parameters.
 class RouteTrie {
  public:
   /// What a walk ended with.
@@ -80,6 +82,7 @@ class RouteTrie {
     std::size_t route = 0;  ///< its index among the rules; meaningless unless `is_match`
     std::size_t prefix_length = 0;
     bool is_match = false;
+    int claim = 0;  ///< see `claim_of`; set only where two spellings of a path are walked
   };
 
   /// The route of a request. Fills `params`, which must be empty, and `allowed` with the methods of
@@ -94,6 +97,11 @@ class RouteTrie {
     find_in(walk, any_host);
     return walk.found;
   }
+
+  /// Whether a rule looks at `RouteQuery::unmerged_path`.
+  bool keeps_slashes() const noexcept { return keeps_slashes_; }
+  /// By rule.
+  const std::vector<RouteDetails>& details() const noexcept { return details_; }
 
  private:
   friend class RouteCompiler;
@@ -124,11 +132,31 @@ class RouteTrie {
     bool has_tests = false;
   };
 
+  /// A route by regular expression. Those of one tree are sorted: priority, methods before none, more
+  /// headers, more query tests, name.
+  struct RegexEntry {
+    Entry entry;
+    int priority = 0;
+  };
+  /// The regexes of a tree: `regexes_[first, last)`.
+  struct RegexList {
+    Index tree = 0;
+    Index first = 0;
+    Index last = 0;
+  };
+
+  /// Where a route stands among all of a tree, wherever it is there: by kinds of segments, then by the rest.
+  struct Standing {
+    Index shape = 0;
+    Index order = 0;
+  };
+
   struct Walk {
     const RouteQuery& request;
     Params& params;
     MethodSet& allowed;
     Found found;
+    bool keeps_slashes = false;  // which routes take part, if only some do
   };
 
   /// Exact host first, then wildcards, longer before shorter.
@@ -140,17 +168,42 @@ class RouteTrie {
     return false;
   }
 
-  /// Walks one tree, if there is one.
+  /// Walks one tree and then its regexes, if there are any.
   bool find_in(Walk& walk, Index tree) const {
-    if (tree && descend(walk, tree, 0)) return true;
+    if (tree == 0) return false;
+    const bool is_split = keeps_slashes_ && !walk.request.unmerged_path.empty();
+    if (is_split) [[unlikely]] {
+      if (descend_both(walk, tree)) return true;
+    } else if (descend<false>(walk, tree, 0)) {
+      return true;
+    }
     walk.params.shrink(0);
-    return false;
+    return !regex_lists_.empty() && find_regex(walk, tree);
+  }
+
+  /// Walks a tree with both spellings of the path, each for the routes that look at it, and takes the
+  /// one that stands before the other.
+  [[gnu::noinline]] bool descend_both(Walk& walk, Index tree) const {
+    Params params;
+    RouteQuery request = walk.request;
+    request.path = request.unmerged_path;
+    Walk unmerged{request, params, walk.allowed, {}, true};
+    const bool is_found = descend<true>(walk, tree, 0);
+    if (!descend<true>(unmerged, tree, 0)) return is_found;
+    const auto rank = [this](const Found& found) {
+      return std::tuple(standings_[found.route].shape, found.claim, standings_[found.route].order);
+    };
+    if (is_found && rank(walk.found) < rank(unmerged.found)) return true;
+    walk.found = unmerged.found;
+    walk.params = params;
+    return true;
   }
 
   /// Tries what is below a node in the order of precedence, so the first match is the right one.
   /// `at` is where the rest of the path begins: at a "/", or at the end. A node is reached by one way
   /// only, so a walk visits none twice, however the path was made. Without a match `params` may be
-  /// left longer.
+  /// left longer. `some`: only routes of one kind of `keeps_slashes` take part.
+  template <bool some>
   bool descend(Walk& walk, Index index, std::size_t at) const {
     const std::string_view path = walk.request.path;
     while (at != path.size()) {
@@ -169,26 +222,29 @@ class RouteTrie {
         index = parameter;
       } else {
         const std::size_t kept = walk.params.size();
-        if (child && descend(walk, child, end)) return true;
+        if (child && descend<some>(walk, child, end)) return true;
         walk.params.shrink(kept);
         if (parameter) {
           walk.params.push(segment);
-          if (descend(walk, parameter, end)) return true;
+          if (descend<some>(walk, parameter, end)) return true;
           walk.params.shrink(kept);
         }
-        return choose(walk, node.first + node.exact, node.prefix, at);
+        return choose<some>(walk, node.first + node.exact, node.prefix, at);
       }
       at = end;
     }
     const Node& node = nodes_[index];
-    return choose(walk, node.first, node.exact, at) || choose(walk, node.first + node.exact, node.prefix, at);
+    return choose<some>(walk, node.first, node.exact, at) || choose<some>(walk, node.first + node.exact, node.prefix, at);
   }
 
   /// Takes the first of `count` entries that the request passes.
+  template <bool some>
   bool choose(Walk& walk, Index first, Index count, std::size_t prefix_length) const {
     const Method method = walk.request.method;
     const Entry* chosen = nullptr;
     for (const Entry* e = entries_.data() + first; e != entries_.data() + first + count; ++e) {
+      if constexpr (some)
+        if (details_[e->route].keeps_slashes != walk.keeps_slashes) continue;
       if (e->has_tests && !passes(walk.request, details_[e->route])) continue;
       const bool names_method = e->methods.contains(method);
       const bool takes_method = names_method || e->methods.empty() || (method == Method::head && e->methods.contains(Method::get));
@@ -201,9 +257,47 @@ class RouteTrie {
       if (names_method || method != Method::head) break;
     }
     if (!chosen) return false;
-    walk.found = {chosen->route, prefix_length, true};
+    walk.found = {chosen->route, prefix_length, true, some ? claim_of(*chosen, method) : 0};
     walk.params.borrow_names(details_[chosen->route].parameters);
     return true;
+  }
+
+  /// How a route takes a method: 0 lists it, 1 lists GET, which answers HEAD, 2 takes any, 3 not at all.
+  static int claim_of(const Entry& entry, Method method) noexcept {
+    if (entry.methods.contains(method)) return 0;
+    if (entry.methods.empty()) return 2;
+    return method == Method::head && entry.methods.contains(Method::get) ? 1 : 3;
+  }
+
+  /// Tries the regexes of a tree in the order of precedence.
+  [[gnu::noinline]] bool find_regex(Walk& walk, Index tree) const {
+    const auto is_before = [](const RegexList& list, Index wanted) { return list.tree < wanted; };
+    const auto list = std::lower_bound(regex_lists_.begin(), regex_lists_.end(), tree, is_before);
+    if (list == regex_lists_.end() || list->tree != tree) return false;
+    const Method method = walk.request.method;
+    const RegexEntry* chosen = nullptr;
+    for (const RegexEntry* e = regexes_.data() + list->first; e != regexes_.data() + list->last; ++e) {
+      if (chosen && e->priority < chosen->priority) break;
+      const int claim = claim_of(e->entry, method);
+      // HEAD goes on from a route for GET: one that lists HEAD itself may follow.
+      if (chosen && claim > 0) continue;
+      const RouteDetails& details = details_[e->entry.route];
+      if (e->entry.has_tests && !passes(walk.request, details)) continue;
+      const bool is_unmerged = details.keeps_slashes && !walk.request.unmerged_path.empty();
+      const std::string_view path = is_unmerged ? walk.request.unmerged_path : walk.request.path;
+      Params params;
+      if (!details.regex.take(path, params)) continue;
+      if (claim == 3) {
+        walk.allowed = walk.allowed | e->entry.methods;
+        continue;
+      }
+      chosen = e;
+      walk.found = {e->entry.route, path.size(), true, 0};
+      walk.params = params;
+      walk.params.borrow_names(details.parameters);
+      if (claim == 0 || method != Method::head) break;
+    }
+    return chosen != nullptr;
   }
 
   static bool passes(const RouteQuery& request, const RouteDetails& route) noexcept {
@@ -234,8 +328,12 @@ class RouteTrie {
 
   std::vector<Node> nodes_ = std::vector<Node>(3);
   std::vector<Entry> entries_;
-  std::vector<RouteDetails> details_;  // by rule
-  std::vector<Index> slots_;      // hash table of literal children; a power of two, at most half full
+  std::vector<RegexEntry> regexes_;
+  std::vector<RegexList> regex_lists_;  // by tree, of those trees that have regexes
+  std::vector<RouteDetails> details_;   // by rule
+  std::vector<Standing> standings_;     // by rule, if `keeps_slashes_`
+  bool keeps_slashes_ = false;
+  std::vector<Index> slots_;  // hash table of literal children; a power of two, at most half full
   std::string text_;
 };
 

@@ -18,7 +18,7 @@ LEVELS = {
 }
 FOLDERS = {"include/gw/middleware": 4, "src/h1": 1, "src/net": 3, "src/proxy": 4, "src/middleware": 4, "src/config": 5}
 # Usable with nothing but the standard library: no Asio, however deep.
-CORE = "version error http limits network path params route router route_tree upstream pool balancer"
+CORE = "version error http limits network path params route router route_tree shadowed_routes upstream pool balancer"
 # Seen by sources alone, so that no user needs their headers.
 PRIVATE = ("llhttp", "rapidjson", "yaml-cpp", "openssl", "crypt", "re2", "nghttp2")
 

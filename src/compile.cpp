@@ -5,6 +5,8 @@
 #include "proxy/exchange.hpp"
 
 #include <gw/detail/address.hpp>
+#include <gw/regex.hpp>
+#include <gw/shadowed_routes.hpp>
 
 #include <map>
 #include <optional>
@@ -67,11 +69,15 @@ Place place_of_route(const Config& config, std::size_t index) {
   return place;
 }
 
+// "line 5", or "routes[2]" where no file has it.
+std::string line_of_route(const Config& config, std::size_t index) {
+  const Place place = place_of_route(config, index);
+  return place.line > 0 ? "line " + std::to_string(place.line) : place.path;
+}
+
 // What a problem of the router says, and where the other route of a conflict stands.
 std::string text_of(const Config& config, const RouteProblem& problem, std::optional<std::size_t> other) {
-  if (!other) return problem.what;
-  const Place place = place_of_route(config, *other);
-  return problem.what + (place.line > 0 ? " (line " + std::to_string(place.line) + ')' : " (" + place.path + ')');
+  return other ? problem.what + " (" + line_of_route(config, *other) + ')' : problem.what;
 }
 
 // Whether a problem is about the value at `outer` or inside it.
@@ -91,6 +97,7 @@ class Compiler {
     if (before_) inherit(stages, before_->unrouted.stages());
     auto snapshot = std::make_shared<Snapshot>(config_.timeouts, config_.limits, std::move(stages));
     snapshot->router = build_router();
+    snapshot->hides_methods = config_.wrong_method == 404;
     if (!problems_.empty()) return nullptr;
     snapshot->unrouted_metrics = shared_.metrics.route("");
     for (const UpstreamConfig& u : config_.upstreams) add_upstream(*snapshot, u.name, u.endpoints, u.options);
@@ -102,7 +109,7 @@ class Compiler {
   // Everything that can be wrong with routes beyond the words of the file: patterns, conflicts, and
   // names that only code can define.
   Router<std::uint32_t> build_router() {
-    RouterBuilder<std::uint32_t> builder;
+    RouterBuilder<std::uint32_t> builder(compile_regex);
     for (std::size_t i = 0; i < config_.routes.size(); ++i) {
       const RouteConfig& route = config_.routes[i];
       const std::string path = "routes[" + std::to_string(i) + ']';
@@ -192,8 +199,30 @@ std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Defin
   return Compiler(config, definitions, shared, problems, before).compile();
 }
 
+Problems warnings_of(const Config& config, const Router<std::uint32_t>& router) {
+  Problems warnings;
+  for (const ShadowedRoute& route : shadowed_routes(router)) {
+    std::string what = "route \"" + router.rules()[route.rule].name + "\" never gets a request: ";
+    // Two are enough to understand why.
+    for (std::size_t i = 0; i < route.by.size() && i < 2; ++i)
+      what += (i > 0 ? " and \"" : "\"") + router.rules()[route.by[i]].name + "\" (" + line_of_route(config, route.by[i]) + ')';
+    if (route.by.size() > 2) what += " and " + std::to_string(route.by.size() - 2) + " more";
+    warnings.push_back({place_of_route(config, route.rule), what + (route.by.size() == 1 ? " wins" : " win") + " all that it would take"});
+  }
+  return warnings;
+}
+
+Router<std::uint32_t> router_of(const Config& config) {
+  Problems problems;
+  check_routes(config, problems);
+  if (!problems.empty()) throw ConfigError(std::move(problems));
+  RouterBuilder<std::uint32_t> builder(compile_regex);
+  for (std::size_t i = 0; i < config.routes.size(); ++i) builder.add(config.routes[i].rule, static_cast<std::uint32_t>(i));
+  return std::move(builder.build().router);
+}
+
 void check_routes(const Config& config, Problems& problems) {
-  RouterBuilder<std::uint32_t> builder;
+  RouterBuilder<std::uint32_t> builder(compile_regex);
   std::vector<std::size_t> added;
   for (std::size_t i = 0; i < config.routes.size(); ++i) {
     const Place place = place_of_route(config, i);

@@ -7,6 +7,7 @@
 #include "proxy/snapshot.hpp"
 #include "proxy/worker.hpp"
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,6 +27,12 @@ struct Definitions {
 /// nth of that type that the gateway or the route of the same name had. One thread.
 std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::Shared& shared,
                                                Problems& problems, const proxy::Snapshot* before = nullptr);
+
+/// What is allowed in `config` but hardly meant: routes that never get a request. `router` is that of its routes.
+Problems warnings_of(const Config& config, const Router<std::uint32_t>& router);
+
+/// The router of the routes of `config`, whatever their stages and actions are. Throws `ConfigError`.
+Router<std::uint32_t> router_of(const Config& config);
 
 /// Appends what is wrong with the patterns of `config` and which of its routes conflict. Routes that `problems` names already
 /// are left out: with half of them unread, more would be guesses. What code may still define is not looked at.

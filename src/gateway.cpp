@@ -23,6 +23,8 @@ Route& Route::header(std::string name, std::string value) { return edit().rule.h
 Route& Route::query(std::string name, std::string value) { return edit().rule.query.push_back({std::move(name), std::move(value)}), *this; }
 Route& Route::strip_prefix() { return edit().strip_prefix = true, *this; }
 Route& Route::preserve_host() { return edit().preserve_host = true, *this; }
+Route& Route::priority(int priority) { return edit().rule.priority = priority, *this; }
+Route& Route::keep_slashes() { return edit().rule.keep_slashes = true, *this; }
 Route& Route::forward(const Upstream& upstream) { return forward(upstream.name()); }
 Route& Route::forward(std::string upstream_or_url) { return edit().action = ForwardConfig{std::move(upstream_or_url), {}}, *this; }
 Route& Route::handle(Handler handler) { return edit().action = HandlerConfig{"", std::move(handler), {}}, *this; }
@@ -52,6 +54,7 @@ Gateway Gateway::from_file(const std::string& path) {
   gateway.state_->config = gateway.state_->read_file();
   gateway.state_->file_timeouts = gateway.state_->config.timeouts;
   gateway.state_->file_limits = gateway.state_->config.limits;
+  gateway.state_->file_wrong_method = gateway.state_->config.wrong_method;
   return gateway;
 }
 
@@ -67,6 +70,11 @@ Route Gateway::path(std::string pattern) {
 Route Gateway::prefix(std::string pattern) {
   Route route = path(std::move(pattern));
   route.edit().rule.kind = RouteRule::Kind::prefix;
+  return route;
+}
+Route Gateway::regex(std::string pattern) {
+  Route route = path(std::move(pattern));
+  route.edit().rule.kind = RouteRule::Kind::regex;
   return route;
 }
 Upstream Gateway::upstream(std::string name, std::vector<EndpointOptions> endpoints, UpstreamOptions options) {
@@ -147,7 +155,8 @@ Server Gateway::start() {
 }
 
 void Gateway::stop() { state_->stop(); }
-void Gateway::check() { state_->check(); }
+Problems Gateway::check() { return state_->check(); }
+RouteTree Gateway::routes() { return state_->routes(); }
 void Gateway::apply(Config config) { state_->apply(std::move(config)); }
 void Gateway::reload() { state_->reload(); }
 Response Gateway::dispatch(Request request) { return state_->dispatch(std::move(request)); }

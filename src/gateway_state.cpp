@@ -118,13 +118,22 @@ std::shared_ptr<const proxy::Snapshot> Gateway::State::compile_or_throw(const Co
   throw ConfigError(std::move(problems));
 }
 
-void Gateway::State::check() {
+Problems Gateway::State::check() {
   const std::lock_guard lock(change_);
   Problems problems;
   if (config.listen.empty()) problems.push_back(no_listener());
-  if (compile(config, definitions, shared, problems)) return;
+  if (const auto compiled = compile(config, definitions, shared, problems)) {
+    Problems warnings = warnings_of(config, compiled->router);
+    sort_by_place(warnings);
+    return warnings;
+  }
   sort_by_place(problems);
   throw ConfigError(std::move(problems));
+}
+
+RouteTree Gateway::State::routes() {
+  const std::lock_guard lock(change_);
+  return is_running_ ? route_tree(snapshot_->router) : route_tree(router_of(config));
 }
 
 void Gateway::State::start() {
@@ -357,6 +366,7 @@ void Gateway::State::reload_locked() {
   Config next = read_file();
   const Timeouts read_timeouts = next.timeouts;
   const Limits read_limits = next.limits;
+  const unsigned read_wrong_method = next.wrong_method;
   // What code has added comes without a file in its place.
   const auto add_code = [](auto& to, const auto& from, auto&& place_of) {
     for (const auto& item : from)
@@ -370,10 +380,12 @@ void Gateway::State::reload_locked() {
   if (config.timeouts != file_timeouts) next.timeouts = config.timeouts;
   if (config.limits != file_limits) next.limits = config.limits;
   if (config.admin.place.file.empty() && !config.admin.address.empty()) next.admin = config.admin;
+  if (config.wrong_method != file_wrong_method) next.wrong_method = config.wrong_method;
   if (config.workers_place.file.empty() && config.workers != 0) next.workers = config.workers;
   apply_locked(std::move(next));
   file_timeouts = read_timeouts;
   file_limits = read_limits;
+  file_wrong_method = read_wrong_method;
 }
 
 void Gateway::State::reload_and_log() {

@@ -32,11 +32,13 @@ struct Gateway::State {
   Config config;                    ///< file and code together
   Timeouts file_timeouts;           ///< as last read: tells whether code has changed them
   Limits file_limits;
+  unsigned file_wrong_method = 405;
   Definitions definitions;
   proxy::Shared shared;
 
   Config read_file() const;
-  void check();
+  Problems check();
+  RouteTree routes();
   void start();
   /// Starts unless the gateway runs already; `stopped` is called when somebody has stopped it.
   void serve(std::function<void()> stopped);

@@ -2,6 +2,7 @@
 //
 //   gw run gw.yaml        curl 127.0.0.1:8000/foo
 //   gw check gw.yaml
+//   gw routes gw.yaml
 //   gw demo               curl 127.0.0.1:8000/foo; curl 127.0.0.1:8000/bar
 #include "demo.hpp"
 
@@ -29,9 +30,14 @@ void run(const std::string& file) {
 }
 
 void check(const std::string& file) {
-  gw::Gateway::from_file(file).check();
+  for (gw::Problem& warning : gw::Gateway::from_file(file).check()) {
+    warning.what = "warning: " + warning.what;
+    std::cerr << warning.text() << '\n';
+  }
   std::cout << file << ": ok\n";
 }
+
+void show_routes(const std::string& file) { std::cout << to_text(gw::Gateway::from_file(file).routes()); }
 
 }  // namespace
 
@@ -43,8 +49,10 @@ int main(int argc, char** argv) {
 
   CLI::App* run_command = cli.add_subcommand("run", "Serve as a configuration file says, until SIGTERM or Ctrl-C; SIGHUP reads it again");
   run_command->add_option("FILE", file, "gw.yaml, or JSON when it ends in .json")->required();
-  CLI::App* check_command = cli.add_subcommand("check", "Print every problem of a configuration file; exit status 1 if there is one");
+  CLI::App* check_command = cli.add_subcommand("check", "Print every problem of a configuration file, and warnings; exit status 1 if there is a problem");
   check_command->add_option("FILE", file, "gw.yaml, or JSON when it ends in .json")->required();
+  CLI::App* routes_command = cli.add_subcommand("routes", "Print the routes of a configuration file in the order in which they win");
+  routes_command->add_option("FILE", file, "gw.yaml, or JSON when it ends in .json")->required();
   CLI::App* demo_command = cli.add_subcommand("demo", "Run two small services, foo and bar, and a gateway in front of them");
   demo_command->add_option("--port", port, "Where the gateway listens on 127.0.0.1")->capture_default_str();
   CLI::App* version_command = cli.add_subcommand("version", "Print the version");
@@ -53,6 +61,7 @@ int main(int argc, char** argv) {
   try {
     if (*run_command) run(file);
     if (*check_command) check(file);
+    if (*routes_command) show_routes(file);
     if (*demo_command) demo::run(port, log_to_stderr);
     if (*version_command) std::cout << "gw " GW_VERSION "\n";
   } catch (const gw::ConfigError& e) {

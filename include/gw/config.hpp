@@ -103,6 +103,8 @@ struct Config {
   /// How many workers; 0: as many as the process has cores. Fixed after start.
   unsigned workers = 0;
   Place workers_place;
+  /// The answer where only the method keeps a request from a route: 405 with `Allow`, or 404, as if there were none.
+  unsigned wrong_method = 405;
   Timeouts timeouts;
   Limits limits;
   std::vector<StageConfig> use;

@@ -6,6 +6,7 @@
 #include <gw/context.hpp>
 #include <gw/log.hpp>
 #include <gw/middleware.hpp>
+#include <gw/route_tree.hpp>
 #include <gw/upstream.hpp>
 
 #include <cstdint>
@@ -47,6 +48,10 @@ class GW_EXPORT Route {
   Route& strip_prefix();
   /// Sends the client's Host to the upstream instead of the upstream's own.
   Route& preserve_host();
+  /// Of the regexes of a host the one with the highest priority is asked first; 0 without. Only for `Gateway::regex`.
+  Route& priority(int priority);
+  /// Matches and forwards the path with its "//", which are merged otherwise.
+  Route& keep_slashes();
   /// Forwards to an upstream.
   Route& forward(const Upstream& upstream);
   /// Forwards to the upstream of that name, or to a URL: "http://127.0.0.1:5001/base".
@@ -116,6 +121,9 @@ class GW_EXPORT Gateway {
   Route path(std::string pattern);
   /// A route for this path and all below it, by whole segments.
   Route prefix(std::string pattern);
+  /// A route for the paths that a regular expression takes as a whole (RE2's syntax); named groups are
+  /// parameters: "/v(?P<version>[0-9]+)/.*". Asked after all paths and prefixes of its host.
+  Route regex(std::string pattern);
   /// Routes for one method and path; with a handler or `.forward(...)`, `.handle(...)` after it.
   Route get(std::string pattern) { return path(std::move(pattern)).methods({Method::get}); }
   Route post(std::string pattern) { return path(std::move(pattern)).methods({Method::post}); }
@@ -167,8 +175,14 @@ class GW_EXPORT Gateway {
   /// Drains as `run` does, and waits for it. Does nothing if the gateway does not run.
   void stop();
 
-  /// Checks the configuration as `start` does, without starting. Throws `ConfigError` with every problem.
-  void check();
+  /// Checks the configuration as `start` does, without starting. Throws `ConfigError` with every
+  /// problem. Returns warnings: what would work, but was hardly meant, such as a route that never gets
+  /// a request.
+  Problems check();
+  /// The routes in the order in which they win, to be shown: those that are served, or before start
+  /// those of the present configuration, whatever their stages and actions are. Throws `ConfigError`
+  /// if patterns are wrong or conflict. Any thread; `to_text` makes lines of it.
+  RouteTree routes();
   /// Replaces the whole configuration: checks it, compiles it, and publishes it for requests that
   /// begin from now on; running ones keep the old one. Throws `ConfigError` with every problem, and
   /// then nothing has changed. Listeners are opened and closed by address. When it returns, all

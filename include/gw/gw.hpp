@@ -12,6 +12,9 @@
 #include <gw/message.hpp>
 #include <gw/path.hpp>
 #include <gw/router.hpp>
+#include <gw/regex.hpp>
+#include <gw/route_tree.hpp>
+#include <gw/shadowed_routes.hpp>
 
 #include <gw/context.hpp>
 #include <gw/middleware.hpp>

@@ -69,6 +69,7 @@ std::string number_mistake(std::uint64_t number, Bounds bounds) {
 void check_settings(const Config& config, Report& report) {
   const auto at = [](const char* path) { return Place{"", 0, 0, path}; };
   report.add(or_path(config.workers_place, "workers"), number_mistake(config.workers, bounds::workers));
+  report.add(at("wrong_method"), number_mistake(config.wrong_method, bounds::wrong_method));
   report.add(at("timeouts.client_header"), duration_mistake(config.timeouts.client_header));
   report.add(at("timeouts.client_idle"), duration_mistake(config.timeouts.client_idle));
   report.add(at("timeouts.client_body"), duration_mistake(config.timeouts.client_body));
@@ -151,8 +152,9 @@ void check_route(const RouteConfig& route, const Place& place, const std::vector
   };
   const bool is_handler = std::holds_alternative<HandlerConfig>(route.action);
   only(route.strip_prefix && is_handler, ".strip_prefix", "changes what is forwarded, and this route has a handler");
-  only(route.strip_prefix && forward && route.rule.kind == RouteRule::Kind::path, ".strip_prefix",
-       "removes a prefix, and this route has a path");
+  if (route.rule.kind != RouteRule::Kind::prefix)
+    only(route.strip_prefix && forward, ".strip_prefix",
+         route.rule.kind == RouteRule::Kind::path ? "removes a prefix, and this route has a path" : "removes a prefix, and this route has a regex");
   only(route.preserve_host && is_handler, ".preserve_host", "changes what is forwarded, and this route has a handler");
 }
 

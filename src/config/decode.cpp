@@ -157,6 +157,7 @@ constexpr Key<Config> config_keys[] = {
      }},
     {"timeouts", [](const Value& v, Config& c) { read_map(v, c.timeouts, timeouts_keys); }},
     {"limits", [](const Value& v, Config& c) { read_limits(v, c.limits); }},
+    {"wrong_method", [](const Value& v, Config& c) { read_number(v, c.wrong_method, bounds::wrong_method); }},
     {"use", [](const Value& v, Config& c) { read_stages(v, c.use); }},
     {"upstreams", [](const Value& v, Config& c) { read_upstreams(v, c.upstreams); }},
     {"routes", [](const Value& v, Config& c) { read_routes(v, c.routes); }},

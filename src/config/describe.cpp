@@ -40,6 +40,10 @@ class JsonWriter {
     key(name);
     out_.Uint64(value);
   }
+  void member(std::string_view name, std::int64_t value) {
+    key(name);
+    out_.Int64(value);
+  }
   void member(std::string_view name, bool value) {
     key(name);
     out_.Bool(value);
@@ -80,7 +84,10 @@ void write_tests(JsonWriter& out, std::string_view name, const std::vector<Field
 }
 
 void write_rule(JsonWriter& out, const RouteRule& rule) {
-  out.member(rule.kind == RouteRule::Kind::path ? "path" : "prefix", rule.pattern);
+  constexpr std::string_view kinds[] = {"path", "prefix", "regex"};
+  out.member(kinds[static_cast<std::size_t>(rule.kind)], rule.pattern);
+  if (rule.priority != 0) out.member("priority", std::int64_t{rule.priority});
+  if (rule.keep_slashes) out.member("keep_slashes", true);
   if (!rule.hosts.empty()) {
     out.key("host");
     out.begin_list();
@@ -161,6 +168,7 @@ void write_settings(JsonWriter& out, const Config& config) {
     out.end_object();
   }
   out.member("workers", std::uint64_t{config.workers});
+  out.member("wrong_method", std::uint64_t{config.wrong_method});
   out.key("timeouts");
   out.begin_object();
   out.member("client_header", config.timeouts.client_header);

@@ -2,6 +2,9 @@
 
 #include "config/stages.hpp"
 
+#include <gw/regex.hpp>
+
+#include <charconv>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,6 +20,7 @@ namespace {
 struct RouteDraft {
   RouteConfig route;
   Place name_place;
+  Place priority_place;
   bool has_pattern = false;
   bool has_action = false;
 };
@@ -27,10 +31,30 @@ void read_name(const Value& value, RouteDraft& draft) {
 }
 
 void read_pattern(const Value& value, RouteDraft& draft, RouteRule::Kind kind) {
-  if (draft.has_pattern) return value.problem("a route has either a path or a prefix");
+  if (draft.has_pattern) return value.problem("a route has one of path, prefix and regex");
   draft.has_pattern = true;
   draft.route.rule.kind = kind;
   read(value, draft.route.rule.pattern);
+}
+
+void read_regex(const Value& value, RouteDraft& draft) {
+  read_pattern(value, draft, RouteRule::Kind::regex);
+  const auto text = value.is_scalar() ? std::string(value.node().text) : std::string();
+  if (text.empty()) return;
+  if (const std::string mistake = compile_regex(text).mistake; !mistake.empty()) value.problem(quote(text) + ' ' + mistake);
+}
+
+/// A whole number with or without a sign.
+void read_priority(const Value& value, RouteDraft& draft) {
+  draft.priority_place = value.place();
+  const std::string_view text = value.is_scalar() ? std::string_view(value.node().text) : std::string_view();
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  constexpr int most = 1'000'000;
+  if (error == std::errc() && end == text.data() + text.size() && -most <= number && number <= most)
+    draft.route.rule.priority = number;
+  else
+    value.expected("a whole number from -1000000 to 1000000");
 }
 
 void read_hosts(const Value& value, RouteRule& rule) {
@@ -91,12 +115,12 @@ constexpr Key<RouteDraft> route_keys[] = {
     {"handler", read_handler},
     {"strip_prefix", [](const Value& v, RouteDraft& d) { read(v, d.route.strip_prefix); }},
     {"preserve_host", [](const Value& v, RouteDraft& d) { read(v, d.route.preserve_host); }},
-    {"regex"},
-    {"priority"},
+    {"regex", read_regex},
+    {"priority", read_priority},
+    {"keep_slashes", [](const Value& v, RouteDraft& d) { read(v, d.route.rule.keep_slashes); }},
     {"rewrite"},
     {"redirect"},
     {"reply"},
-    {"keep_slashes"},
     {"timeouts"},
     {"limits"},
 };
@@ -110,7 +134,9 @@ void read_routes(const Value& value, std::vector<RouteConfig>& out) {
     draft.route.place = item.place();
     const bool all_known = read_map(item, draft, route_keys);
     if (!item.is_mapping()) return;
-    if (all_known && !draft.has_pattern) item.problem("a route needs a path or a prefix");
+    if (all_known && !draft.has_pattern) item.problem("a route needs a path, a prefix or a regex");
+    if (draft.has_pattern && !draft.priority_place.path.empty() && draft.route.rule.kind != RouteRule::Kind::regex)
+      item.problem_at(draft.priority_place, "is for a regex; which path or prefix wins follows from the pattern");
     const std::string& name = draft.route.rule.name;
     if (!name.empty()) {
       const auto [first, is_new] = names.emplace(name, draft.route.place.path);

@@ -23,6 +23,7 @@ struct Bounds {
 /// the unit, and keep sums of them inside 64 bits.
 namespace bounds {
 inline constexpr Bounds workers{0, 1024};
+inline constexpr Bounds wrong_method{404, 405};
 inline constexpr Bounds head{1024, 1024 * 1024};
 inline constexpr Bounds fields{1, 10'000};
 inline constexpr Bounds target{1, 1024 * 1024};

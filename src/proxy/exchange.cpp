@@ -104,21 +104,29 @@ void Exchange::find_route() {
   handler_ = &s.no_route;
   if (request.path() == "*") return;  // OPTIONS of the gateway itself belongs to no route
 
-  const std::optional<std::string_view> path = normalize_path(request.path(), path_);
+  const std::string_view raw = request.path();
+  const std::optional<std::string_view> path = normalize_path(raw, path_);
   if (!path) {
     handler_ = &s.bad_path;
     return;
   }
   request.borrow_path(*path);
-  const RouteQuery query{request.method, request.authority(), *path, request.query(), &request.headers};
+  std::optional<std::string_view> unmerged;
+  // Paths with "//" are rare, and so are routes that want them.
+  if (s.router.keeps_slashes() && raw.find("//") != std::string_view::npos) unmerged = normalize_path(raw, unmerged_path_, true);
+  if (unmerged == path) unmerged.reset();
+  const RouteQuery query{request.method, request.authority(), *path, request.query(), &request.headers, unmerged.value_or(std::string_view{})};
   const auto match = s.router.match(query);
   if (!match) {
     if (match.allowed.empty()) return;
-    context.slot<AllowedMethods>().methods = match.allowed;
-    handler_ = &s.method_not_allowed;
+    if (!s.hides_methods) {
+      context.slot<AllowedMethods>().methods = match.allowed;
+      handler_ = &s.method_not_allowed;
+    }
     find_preflighted_route(query);
     return;
   }
+  if (unmerged && match.rule->keep_slashes) request.borrow_path(*unmerged);
   const CompiledRoute& route = *s.routes[*match.value];
   take(route, match.params);
   prefix_length_ = match.prefix_length;

@@ -105,6 +105,7 @@ class Exchange final : public detail::Host, private Caller {
   RouteMetrics* metrics_ = nullptr;
   std::size_t prefix_length_ = 0;
   std::string path_;               // where a path is normalised, if it must be
+  std::string unmerged_path_;      // the same with "//", if a route may want it
   bool wants_upgrade_ = false;
   const Forward* forward_ = nullptr;  // once the request is forwarded
   Call* forwarded_ = nullptr;         // its call, unless that failed

@@ -44,6 +44,7 @@ struct Snapshot {
   const Handler no_route;               ///< 404
   const Handler method_not_allowed;     ///< 405, with `Allow` from the slot `AllowedMethods`
   const Handler bad_path;               ///< 400
+  bool hides_methods = false;           ///< 404 instead of 405
   std::vector<std::unique_ptr<const CompiledRoute>> routes;
   Router<std::uint32_t> router;  ///< finds a number of `routes`
   std::map<std::string, std::shared_ptr<const UpstreamState>, std::less<>> upstreams;

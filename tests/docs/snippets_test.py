@@ -1,7 +1,7 @@
 """Checks that what the documentation shows is true.
 
     snippets_test.py cpp ROOT COMPILER [FLAG...]   every ```cpp block compiles
-    snippets_test.py config ROOT GW                every ```yaml and ```json block passes `gw check`, and every `$ gw check` and
+    snippets_test.py config ROOT GW                every ```yaml and ```json block passes `gw check`, and every `$ gw check`, `$ gw routes` and
                                                    `$ gw version` of a ```console block answers what the page says
 
 The pages are README.md, docs/**/*.md and examples/**/*.md. A block is checked unless a comment says otherwise. Comments
@@ -13,7 +13,7 @@ stand directly above the block and do not show on the page:
                                 block: the file that configurations below name
 
 A cpp block with `#include` or a function at the left edge stands in a namespace of its own; any other block is the inside of a
-function that has `gw::Gateway& app` and `gw::Context& c`.
+function that has `gw::Gateway& app` and `gw::Context& c`. What needs regular expressions is left out if gw was built without RE2.
 """
 import os
 import pathlib
@@ -103,6 +103,11 @@ class Gw:
         return done.returncode, done.stdout
 
 
+    def has_regex(self):
+        (self.folder / "regex.json").write_text('{"routes": [{"regex": "/", "handler": "h"}]}')
+        return "without RE2" not in self.answer("check", "regex.json")[1]
+
+
 def transcripts(code):
     """The commands of a console block and what the page says they answer."""
     for part in re.split(r"^\$ ", code, flags=re.MULTILINE)[1:]:
@@ -117,6 +122,7 @@ def check_config(root, program):
         gw = Gw(program, pathlib.Path(folder))
         (gw.folder / "log").mkdir()
         pages = {}
+        has_regex = gw.has_regex()
         for block in blocks(root, "yaml", "json", "console", "text"):
             where = "%s:%d" % (block.page, block.line)
             if block.kind == "text":
@@ -126,10 +132,12 @@ def check_config(root, program):
             if block.kind == "console":
                 for command, expected in transcripts(block.code):
                     words = command.split()
-                    if words[:2] not in (["gw", "check"], ["gw", "version"]):
+                    if words[:2] not in (["gw", "check"], ["gw", "routes"], ["gw", "version"]):
                         continue
                     for name, text in pages.get(block.page, {}).items():
                         (gw.folder / name).write_text(text)
+                    if not has_regex and "regex:" in pages.get(block.page, {}).get(words[-1], ""):
+                        continue
                     answer = gw.answer(*words[1:])[1]
                     commands += 1
                     if answer != expected:
@@ -139,6 +147,8 @@ def check_config(root, program):
             text = block.code.replace("/var/log/gw/", "%s/log/" % gw.folder)
             if "file" in block.comments:
                 pages.setdefault(block.page, {})[block.comments["file"]] = text
+            if not has_regex and "regex:" in text:
+                continue
             name = "page." + block.kind
             (gw.folder / name).write_text(text)
             code, answer = gw.answer("check", name)

@@ -71,6 +71,21 @@ class Check(harness.TestCase):
         file = self.file("listen: 127.0.0.1:8000\nroutes:\n  - {prefix: /foo, forward: 'http://127.0.0.1:5001'}\n")
         self.assertEqual(self.gw("check", file), (0, "%s: ok\n" % file, ""))
 
+    def test_a_route_that_never_wins_is_a_warning(self):
+        file = self.file("listen: 127.0.0.1:0\nroutes:\n  - {name: one, prefix: /x, headers: {h: '1'}, forward: 'http://127.0.0.1:1'}\n"
+                         "  - {name: any, prefix: /x, headers: {h: '*'}, forward: 'http://127.0.0.1:1'}\n")
+        warning = '%s:3:5: routes[0]: warning: route "one" never gets a request: "any" (line 4) wins all that it would take\n' % file
+        self.assertEqual(self.gw("check", file), (0, "%s: ok\n" % file, warning))
+
+    def test_the_routes_of_a_file_are_shown(self):
+        file = self.file("routes:\n  - {prefix: /, use: [beta_gate], forward: 'http://127.0.0.1:1'}\n"
+                         "  - {path: '/users/{id}', host: h.test, methods: [GET, PUT], handler: user}\n")
+        tree = ('h.test\n└─ /users/{id}\n   └─ =  GET,PUT  -> "/users/{id}"\nany host\n└─ /* any method  -> "/"\n')
+        self.assertEqual(self.gw("routes", file), (0, tree, ""))
+        status, shown, said = self.gw("routes", self.file("routes:\n  - {prefix: x, forward: 'http://127.0.0.1:1'}\n"))
+        self.assertEqual((status, shown), (1, ""))
+        self.assertIn('must start with "/"', said)
+
     def test_a_missing_file_is_named(self):
         status, _, said = self.gw("run", self.directory / "none.yaml")
         self.assertEqual(status, 1)

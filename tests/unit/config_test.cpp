@@ -30,7 +30,7 @@ std::string describe(const gw::Config& c) {
     out << '\n';
   }
   if (!c.admin.address.empty()) out << "admin " << c.admin.address << '\n';
-  out << "workers " << c.workers << "\ntimeouts " << ms(c.timeouts.client_header) << ' ' << ms(c.timeouts.client_idle) << ' '
+  out << "workers " << c.workers << "\nwrong_method " << c.wrong_method << "\ntimeouts " << ms(c.timeouts.client_header) << ' ' << ms(c.timeouts.client_idle) << ' '
       << ms(c.timeouts.client_body) << ' ' << ms(c.timeouts.client_write) << ' ' << ms(c.timeouts.drain) << "\nlimits " << c.limits.head
       << ' ' << c.limits.fields << ' ' << c.limits.target << ' ' << c.limits.body << ' ' << c.limits.connections << '\n';
   const auto use = [&](const std::vector<gw::StageConfig>& stages) {
@@ -54,7 +54,7 @@ std::string describe(const gw::Config& c) {
     for (const auto& t : r.rule.query) out << ' ' << t.name << '=' << t.value;
     if (const auto* f = std::get_if<gw::ForwardConfig>(&r.action)) out << " forward " << f->to;
     if (const auto* h = std::get_if<gw::HandlerConfig>(&r.action)) out << " handler " << h->name << (h->handler ? " made" : " named");
-    out << (r.strip_prefix ? " strip" : "") << (r.preserve_host ? " preserve" : "") << '\n';
+    out << (r.strip_prefix ? " strip" : "") << (r.preserve_host ? " preserve" : "") << (r.rule.keep_slashes ? " slashes" : "") << '\n';
     use(r.use);
   }
   return out.str();
@@ -67,6 +67,7 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "listen 127.0.0.1:8000\nlisten [::1]:8001 trusted 10.0.0.0/8 trusted ::1\nlisten :8002\n"
       "admin :8003\n"
       "workers 3\n"
+      "wrong_method 404\n"
       "timeouts 1000 120000 3000 4000 250\n"
       "limits 32768 50 4096 2147483648 123\n"
       "use request_id made\nuse access_log made\nuse headers made\nuse ip_filter made\nuse rate_limit made\n"
@@ -77,7 +78,7 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "route user path /users/{id} host=api.example.com host=*.example.org GET PUT x-version:2 accept:* debug=* lang=d\xc3\xa9 empty= "
       "forward users\n"
       "use beta_gate named\nuse request_id made\n"
-      "route  prefix /api host=one.example.com POST forward orders strip preserve\n"
+      "route  prefix /api host=one.example.com POST forward orders strip preserve slashes\n"
       "route  path /hello handler hello named\n";
   const auto yaml = read(contents("every_key.yaml"));
   CHECK(join(yaml.problems) == join(Lines{}));
@@ -256,10 +257,9 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {"routes: {prefix: /}", {"gw:1:9: routes: expected a list of routes, found a map"}},
       {"routes: [x]", {"gw:1:10: routes[0]: expected a map of keys and values, found \"x\""}},
       {route + "{prefix: /a}", {"gw:3:3: routes[0]: a route needs something to do: forward or handler"}},
-      {route + "{forward: u}", {"gw:3:3: routes[0]: a route needs a path or a prefix"}},
-      {route + "{path: /a, prefix: /b, forward: u}", {"gw:3:22: routes[0].prefix: a route has either a path or a prefix"}},
+      {route + "{forward: u}", {"gw:3:3: routes[0]: a route needs a path, a prefix or a regex"}},
+      {route + "{path: /a, prefix: /b, forward: u}", {"gw:3:22: routes[0].prefix: a route has one of path, prefix and regex"}},
       {route + "{path: /a, handler: h, forward: u}", {"gw:3:35: routes[0].forward: a route has either forward or handler"}},
-      {route + "{regex: /a, forward: u}", {"gw:3:4: routes[0]: \"regex\" is not built yet in gw 0.1"}},
       {route + "{prefix: /a, redirect: {to: /b}}", {"gw:3:16: routes[0]: \"redirect\" is not built yet in gw 0.1"}},
       {route + "{prefix: /a, forward: u, timeouts: {}}", {"gw:3:28: routes[0]: \"timeouts\" is not built yet in gw 0.1"}},
       {route + "{prefix: /a, forward: \"https://h\"}", {"gw:3:25: routes[0].forward: https:// is not built yet in gw 0.1"}},

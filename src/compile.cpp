@@ -2,6 +2,7 @@
 
 #include "config/check.hpp"
 #include "config/suggest.hpp"
+#include "proxy/answers.hpp"
 #include "proxy/exchange.hpp"
 
 #include <gw/detail/address.hpp>
@@ -21,6 +22,7 @@ using detail::HostPort;
 using proxy::CompiledRoute;
 using proxy::Forward;
 using proxy::Snapshot;
+using proxy::Template;
 using proxy::UpstreamState;
 
 template <class Map>
@@ -151,8 +153,7 @@ class Compiler {
 
   Handler forward(Snapshot& snapshot, const RouteConfig& route, const ForwardConfig& to) {
     const auto found = snapshot.upstreams.find(to.to);
-    if (found != snapshot.upstreams.end())
-      return Forward(found->second, found->second->options.base_path, route.strip_prefix, route.preserve_host);
+    if (found != snapshot.upstreams.end()) return Forward(found->second, options_of(*found->second, found->second->options.base_path, route));
     // A URL is an upstream of its own; routes with the same authority share it, each with its base.
     const std::optional<detail::UpstreamUrl> url = detail::parse_upstream_url(to.to);
     GW_ASSERT(url.has_value());
@@ -160,7 +161,56 @@ class Compiler {
     const std::string name = "http://" + authority;
     const auto known = snapshot.upstreams.find(name);
     const auto upstream = known != snapshot.upstreams.end() ? known->second : add_upstream(snapshot, name, {literal(url->address)}, {});
-    return Forward(upstream, url->base_path, route.strip_prefix, route.preserve_host);
+    return Forward(upstream, options_of(*upstream, url->base_path, route));
+  }
+
+  static Forward::Options options_of(const UpstreamState& upstream, const std::string& base_path, const RouteConfig& route) {
+    Forward::Options options{base_path, upstream.options.timeouts, route.strip_prefix, route.preserve_host};
+    UpstreamTimeouts& t = options.timeouts;
+    t.connect = route.timeouts.connect.value_or(t.connect);
+    t.first_byte = route.timeouts.first_byte.value_or(t.first_byte);
+    t.body = route.timeouts.body.value_or(t.body);
+    if (route.rewrite) options.rewrite.emplace(route.rewrite->to, Template::Use::path, parameters_of(route.rule));
+    return options;
+  }
+
+  // A pattern that a router was made of.
+  static std::vector<std::string> parameters_of(const RouteRule& rule) {
+    return config::parameters_of(rule, [](const std::string&) { GW_ASSERT(false); });
+  }
+
+  static Handler redirect(const RouteConfig& route, const RedirectConfig& to) {
+    return proxy::Redirect(Template(to.to, Template::Use::location, parameters_of(route.rule)), to.status, to.keep_query);
+  }
+
+  static Handler reply(const ReplyConfig& fixed) {
+    Response response(fixed.status);
+    if (fixed.content) {
+      response.headers.clear();
+      response.body = Body(*fixed.content);
+      if (!fixed.content_type.empty()) response.headers.add("content-type", fixed.content_type);
+    }
+    for (const auto& [name, value] : fixed.headers) {
+      if (iequals(name, "content-type")) response.headers.set(name, value);
+      else response.headers.add(name, value);
+    }
+    return proxy::FixedReply(std::move(response));
+  }
+
+  Handler handler(Snapshot& snapshot, const RouteConfig& route) {
+    if (const auto* to = std::get_if<ForwardConfig>(&route.action)) return forward(snapshot, route, *to);
+    if (const auto* to = std::get_if<RedirectConfig>(&route.action)) return redirect(route, *to);
+    if (const auto* fixed = std::get_if<ReplyConfig>(&route.action)) return reply(*fixed);
+    const auto* code = std::get_if<HandlerConfig>(&route.action);
+    GW_ASSERT(code);
+    return code->handler ? *code->handler : definitions_.handlers.find(code->name)->second;
+  }
+
+  std::optional<proxy::Bounds> bounds(const RouteConfig& route) const {
+    const RouteTimeouts& t = route.timeouts;
+    if (!t.client_body && !t.client_write && !route.limits.body) return std::nullopt;
+    return proxy::Bounds{t.client_body.value_or(config_.timeouts.client_body), t.client_write.value_or(config_.timeouts.client_write),
+                         route.limits.body.value_or(config_.limits.body)};
   }
 
   static EndpointOptions literal(const HostPort& a) {
@@ -176,12 +226,9 @@ class Compiler {
     for (Stage& s : resolve(route.use, "", definitions_, problems_)) stages.push_back(std::move(s));
     if (const auto old = routes_before_.find(name); old != routes_before_.end())
       inherit(std::span(stages).subspan(own), std::span(old->second->pipeline.stages()).subspan(before_->unrouted.stages().size()));
-    const auto* to = std::get_if<ForwardConfig>(&route.action);
-    const auto* code = std::get_if<HandlerConfig>(&route.action);
-    GW_ASSERT(to || code);
-    Handler handler = to ? forward(snapshot, route, *to) : code->handler ? *code->handler : definitions_.handlers.find(code->name)->second;
-    return std::make_unique<const CompiledRoute>(
-        CompiledRoute{name, Pipeline(std::move(stages)), std::move(handler), shared_.metrics.route(name)});
+    const bool has_template = route.rewrite || std::holds_alternative<RedirectConfig>(route.action);
+    return std::make_unique<const CompiledRoute>(CompiledRoute{name, Pipeline(std::move(stages)), handler(snapshot, route),
+                                                               shared_.metrics.route(name), bounds(route), has_template});
   }
 
   const Config& config_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <stdexcept>
 #include <thread>
 
 namespace gw {
@@ -22,11 +23,23 @@ Route& Route::methods(std::initializer_list<Method> methods) { return edit().rul
 Route& Route::header(std::string name, std::string value) { return edit().rule.headers.push_back({std::move(name), std::move(value)}), *this; }
 Route& Route::query(std::string name, std::string value) { return edit().rule.query.push_back({std::move(name), std::move(value)}), *this; }
 Route& Route::strip_prefix() { return edit().strip_prefix = true, *this; }
+Route& Route::rewrite(std::string to) { return edit().rewrite = RewriteConfig{std::move(to), {}}, *this; }
 Route& Route::preserve_host() { return edit().preserve_host = true, *this; }
 Route& Route::priority(int priority) { return edit().rule.priority = priority, *this; }
 Route& Route::keep_slashes() { return edit().rule.keep_slashes = true, *this; }
+Route& Route::timeouts(RouteTimeouts timeouts) { return edit().timeouts = timeouts, *this; }
+Route& Route::limits(RouteLimits limits) { return edit().limits = limits, *this; }
 Route& Route::forward(const Upstream& upstream) { return forward(upstream.name()); }
 Route& Route::forward(std::string upstream_or_url) { return edit().action = ForwardConfig{std::move(upstream_or_url), {}}, *this; }
+Route& Route::redirect(std::string to, int status) { return redirect(RedirectConfig{.to = std::move(to), .status = status}); }
+Route& Route::redirect(RedirectConfig redirect) { return edit().action = std::move(redirect), *this; }
+Route& Route::reply(const Response& response) {
+  if (response.body.is_stream()) throw std::invalid_argument("a fixed reply has a text, not a stream");
+  ReplyConfig reply{.status = response.status, .content = std::string(response.body.text()), .content_type = ""};
+  for (const auto& [name, value] : response.headers) reply.headers.emplace_back(name, value);
+  edit().action = std::move(reply);
+  return *this;
+}
 Route& Route::handle(Handler handler) { return edit().action = HandlerConfig{"", std::move(handler), {}}, *this; }
 
 // --- Server ----------------------------------------------------------------------------------------

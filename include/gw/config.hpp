@@ -8,6 +8,7 @@
 #include <gw/router.hpp>
 #include <gw/upstream.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,6 +57,31 @@ struct ForwardConfig {
   Place place;
 };
 
+/// What a route does with a request: send the client elsewhere.
+struct RedirectConfig {
+  /// A path, or a URL: "/new/{id}", "https://{host}{path}". Placeholders are those of `RouteConfig::rewrite`, and `{host}`.
+  std::string to;
+  int status = 302;        ///< 301, 302, 303, 307 or 308; 302, because clients keep a permanent one for ever
+  bool keep_query = true;  ///< the client's query goes behind the target
+  Place place{};
+};
+
+/// What a route does with a request: give a fixed answer.
+struct ReplyConfig {
+  int status = 200;
+  /// The content; without, a status of 400 and above has its reason as `{"message": ...}`, and others have none.
+  std::optional<std::string> content{};
+  std::string content_type = "text/plain; charset=utf-8";  ///< of the content; not sent if it is empty
+  std::vector<std::pair<std::string, std::string>> headers{};
+  Place place{};
+};
+
+/// The path that a route forwards: docs/routing.md.
+struct RewriteConfig {
+  std::string to;  ///< "/v2{rest}"
+  Place place{};
+};
+
 /// What a route does with a request: run code. Without a callable it is a name for `Gateway::define`.
 struct HandlerConfig {
   std::string name;
@@ -63,15 +89,35 @@ struct HandlerConfig {
   Place place;
 };
 
+/// The deadlines that a route has of its own; the others are those of the gateway (`Timeouts`) and of the upstream
+/// (`UpstreamTimeouts`), which say what each means. Those of the upstream are for routes that forward.
+struct RouteTimeouts {
+  std::optional<Duration> client_body{};
+  std::optional<Duration> client_write{};
+  std::optional<Duration> connect{};
+  std::optional<Duration> first_byte{};
+  std::optional<Duration> body{};
+};
+
+/// The limits that a route has of its own, lower or higher than those of the gateway.
+struct RouteLimits {
+  std::optional<std::uint64_t> body{};  ///< bytes of a request body; then 413
+};
+
 /// A route of a configuration.
 struct RouteConfig {
   RouteRule rule;                   ///< which requests: docs/routing.md
   std::vector<StageConfig> use;     ///< run after the gateway's
-  std::variant<std::monostate, ForwardConfig, HandlerConfig> action;
+  std::variant<std::monostate, ForwardConfig, HandlerConfig, RedirectConfig, ReplyConfig> action;
+  /// Another path for the upstream: `{name}` is a parameter of the pattern, `{rest}` what follows a prefix, with its
+  /// slash, `{path}` all. It replaces the path, so `strip_prefix` beside it changes nothing.
+  std::optional<RewriteConfig> rewrite{};
   /// Removes the matched prefix before forwarding: "/api/x" behind prefix "/api" becomes "/x".
   bool strip_prefix = false;
   /// Sends the client's Host to the upstream instead of the upstream's own.
   bool preserve_host = false;
+  RouteTimeouts timeouts{};
+  RouteLimits limits{};
   Place place;
 };
 

@@ -32,6 +32,8 @@ class Host {
   virtual ~Host() = default;
   /// Does what `Context::send` promises. `upstream` lives until the task has ended.
   virtual Task<Result<Response>> send(const Upstream& upstream, Request request) = 0;
+  /// Lowers the limit of the client's body to `limit` bytes; answers 413 if it is known to be larger.
+  virtual void limit_body([[maybe_unused]] std::uint64_t limit) {}
   /// Takes one line; must not throw.
   virtual void log(LogLevel level, std::string_view line) = 0;
   /// What the gateway has counted, in the Prometheus text format or in OpenMetrics.

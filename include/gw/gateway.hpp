@@ -46,16 +46,29 @@ class GW_EXPORT Route {
   }
   /// Removes the matched prefix before forwarding.
   Route& strip_prefix();
+  /// Forwards another path: `.rewrite("/v2{rest}")`. See `RouteConfig::rewrite`.
+  Route& rewrite(std::string to);
   /// Sends the client's Host to the upstream instead of the upstream's own.
   Route& preserve_host();
   /// Of the regexes of a host the one with the highest priority is asked first; 0 without. Only for `Gateway::regex`.
   Route& priority(int priority);
   /// Matches and forwards the path with its "//", which are merged otherwise.
   Route& keep_slashes();
+  /// Deadlines of this route's own: `.timeouts({.first_byte = 5min})`; the others stay those of gateway and upstream.
+  Route& timeouts(RouteTimeouts timeouts);
+  /// Limits of this route's own, lower or higher than the gateway's: `.limits({.body = 1024})`.
+  Route& limits(RouteLimits limits);
   /// Forwards to an upstream.
   Route& forward(const Upstream& upstream);
   /// Forwards to the upstream of that name, or to a URL: "http://127.0.0.1:5001/base".
   Route& forward(std::string upstream_or_url);
+  /// Sends the client to a path or URL: `.redirect("/new{rest}", 308)`. See `RedirectConfig`.
+  Route& redirect(std::string to, int status = 302);
+  Route& redirect(RedirectConfig redirect);
+  /// Gives a fixed answer: `.reply(204)`, `.reply("ok")`, `.reply(gw::Json(R"({"up":true})"))`, `.reply(response)`. A
+  /// response must have a text, not a stream (std::invalid_argument).
+  Route& reply(const Response& response);
+  Route& reply(int status, std::string text) { return reply(Response(status, std::move(text))); }
   /// Answers by code.
   Route& handle(Handler handler);
 

@@ -27,6 +27,7 @@
 
 #include <gw/middleware/access_log.hpp>
 #include <gw/middleware/basic_auth.hpp>
+#include <gw/middleware/body_limit.hpp>
 #include <gw/middleware/cors.hpp>
 #include <gw/middleware/headers.hpp>
 #include <gw/middleware/ip_filter.hpp>

@@ -4,10 +4,17 @@
 #include "config/suggest.hpp"
 #include "config/text.hpp"
 
+#include "middleware/owned_fields.hpp"
+#include "proxy/template.hpp"
+
 #include <gw/detail/address.hpp>
+#include <gw/detail/route_pattern.hpp>
+#include <gw/regex.hpp>
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -134,8 +141,56 @@ std::string unknown_upstream(std::string_view name, const std::vector<std::strin
   return what + did_you_mean(name, names);
 }
 
+/// The deadlines and limits that a route has of its own.
+void check_bounds(const RouteConfig& route, const Place& place, Report& report) {
+  const RouteTimeouts& t = route.timeouts;
+  const bool forwards = std::holds_alternative<ForwardConfig>(route.action);
+  const auto check = [&](const std::optional<Duration>& duration, const char* part, bool is_of_upstream) {
+    if (!duration) return;
+    report.add(place, part, is_of_upstream && !forwards ? "is about an upstream, and this route does not forward" : duration_mistake(*duration));
+  };
+  check(t.client_body, ".timeouts.client_body", false);
+  check(t.client_write, ".timeouts.client_write", false);
+  check(t.connect, ".timeouts.connect", true);
+  check(t.first_byte, ".timeouts.first_byte", true);
+  check(t.body, ".timeouts.body", true);
+  if (route.limits.body) report.add(place, ".limits.body", number_mistake(*route.limits.body, bounds::body));
+}
+
+/// The target of a rewrite or redirect.
+void check_template(const std::string& text, proxy::Template::Use use, const RouteConfig& route, const Place& place, Report& report) {
+  bool is_good = true;
+  const std::vector<std::string> names = parameters_of(route.rule, [&](const std::string&) { is_good = false; });
+  // A pattern with mistakes has no parameters to compare with.
+  if (!is_good) return;
+  const std::string what = proxy::Template::mistake(text, use, names, route.rule.kind == RouteRule::Kind::prefix);
+  if (!what.empty()) report.add(place, quote(text) + ' ' + what);
+}
+
+void check_redirect(const RedirectConfig& redirect, const RouteConfig& route, const Place& place, Report& report) {
+  constexpr std::array<int, 5> statuses{301, 302, 303, 307, 308};
+  check_template(redirect.to, proxy::Template::Use::location, route, place, report);
+  if (std::find(statuses.begin(), statuses.end(), redirect.status) == statuses.end())
+    report.add(place, ".status", "a redirect has the status 301, 302, 303, 307 or 308, not " + std::to_string(redirect.status));
+}
+
+void check_reply(const ReplyConfig& reply, const Place& place, Report& report) {
+  report.add(place, ".status", bounds::status.contain(static_cast<std::uint64_t>(reply.status))
+                                   ? std::string() : "a reply has a status from 200 to 599, not " + std::to_string(reply.status));
+  const bool has_no_content = reply.status == 204 || reply.status == 205 || reply.status == 304;
+  if (has_no_content && reply.content && !reply.content->empty())
+    report.add(place, "a response with status " + std::to_string(reply.status) + " has no content");
+  if (!is_field_value(reply.content_type)) report.add(place, ".content_type", "is not the value of a header");
+  for (const auto& [name, value] : reply.headers) {
+    const std::string part = path_of(".headers", name);
+    if (!is_token(name)) report.add(place, part, quote(name) + " is no header name");
+    else if (detail::is_owned_field(name)) report.add(place, part, name + " belongs to gw: it frames the message or is about one connection");
+    else if (!is_field_value(value)) report.add(place, part, "the value has a control character, or a space at an end");
+  }
+}
+
 void check_route(const RouteConfig& route, const Place& place, const std::vector<std::string>& names, Report& report) {
-  if (std::holds_alternative<std::monostate>(route.action)) report.add(place, "a route needs something to do: forward or handler");
+  if (std::holds_alternative<std::monostate>(route.action)) report.add(place, "a route needs something to do: " + route_actions());
   const auto* forward = std::get_if<ForwardConfig>(&route.action);
   if (forward) {
     const Place at = or_path(forward->place, place.path + ".forward");
@@ -147,18 +202,31 @@ void check_route(const RouteConfig& route, const Place& place, const std::vector
       mistake = unknown_upstream(forward->to, names);
     report.add(at, std::move(mistake));
   }
+  check_bounds(route, place, report);
   const auto only = [&](bool is_used, const char* part, const char* what) {
     if (is_used) report.add(place, part, what);
   };
-  const bool is_handler = std::holds_alternative<HandlerConfig>(route.action);
-  only(route.strip_prefix && is_handler, ".strip_prefix", "changes what is forwarded, and this route has a handler");
+  if (const auto* redirect = std::get_if<RedirectConfig>(&route.action))
+    check_redirect(*redirect, route, or_path(redirect->place, place.path + ".redirect"), report);
+  if (const auto* reply = std::get_if<ReplyConfig>(&route.action)) check_reply(*reply, or_path(reply->place, place.path + ".reply"), report);
+  if (route.rewrite) check_template(route.rewrite->to, proxy::Template::Use::path, route, or_path(route.rewrite->place, place.path + ".rewrite"), report);
+  const bool is_answered = !forward && !std::holds_alternative<std::monostate>(route.action);
+  constexpr const char* not_forwarded = "changes what is forwarded, and this route does not forward";
+  only(route.strip_prefix && is_answered, ".strip_prefix", not_forwarded);
+  only(route.rewrite && is_answered, ".rewrite", not_forwarded);
   if (route.rule.kind != RouteRule::Kind::prefix)
     only(route.strip_prefix && forward, ".strip_prefix",
          route.rule.kind == RouteRule::Kind::path ? "removes a prefix, and this route has a path" : "removes a prefix, and this route has a regex");
-  only(route.preserve_host && is_handler, ".preserve_host", "changes what is forwarded, and this route has a handler");
+  only(route.preserve_host && is_answered, ".preserve_host", not_forwarded);
 }
 
 }  // namespace
+
+std::vector<std::string> parameters_of(const RouteRule& rule, const std::function<void(const std::string&)>& report) {
+  detail::RouteDetails details;
+  detail::read_rule(rule, compile_regex, details, report);
+  return std::move(details.parameters);
+}
 
 void check_references(const Config& config, Problems& problems) {
   Report report(problems);

@@ -4,6 +4,10 @@
 
 #include <gw/config.hpp>
 
+#include <functional>
+#include <string>
+#include <vector>
+
 namespace gw {
 inline namespace v0 {
 namespace config {
@@ -15,6 +19,10 @@ namespace config {
 /// it, that they are about. So parsing and checking together say everything once. Whether routes
 /// conflict and stages are defined is found out elsewhere. Single-threaded.
 void check_references(const Config& config, Problems& problems);
+
+/// The names of the parameters of a rule's pattern, in the order of `Match::params`. What is wrong with the pattern goes to
+/// `report`, and then the names mean nothing.
+std::vector<std::string> parameters_of(const RouteRule& rule, const std::function<void(const std::string&)>& report);
 
 }  // namespace config
 }  // namespace v0

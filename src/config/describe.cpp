@@ -5,7 +5,9 @@
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -105,7 +107,51 @@ void write_rule(JsonWriter& out, const RouteRule& rule) {
   write_tests(out, "query", rule.query);
 }
 
+void write_redirect(JsonWriter& out, const RedirectConfig& redirect) {
+  out.key("redirect");
+  out.begin_object();
+  out.member("to", without_credentials(redirect.to));
+  out.member("status", static_cast<std::uint64_t>(redirect.status));
+  out.member("keep_query", redirect.keep_query);
+  out.end_object();
+}
+
+void write_reply(JsonWriter& out, const ReplyConfig& reply) {
+  out.key("reply");
+  out.begin_object();
+  out.member("status", static_cast<std::uint64_t>(reply.status));
+  if (reply.content) out.member("text", std::string_view(*reply.content));
+  out.key("headers");
+  out.begin_object();
+  if (reply.content && !reply.content_type.empty()) out.member("content-type", std::string_view(reply.content_type));
+  for (const auto& [name, value] : reply.headers) out.member(name, is_secret_name(name) ? masked : std::string_view(value));
+  out.end_object();
+  out.end_object();
+}
+
+/// The deadlines and limits that a route has of its own.
+void write_bounds(JsonWriter& out, const RouteConfig& route) {
+  const RouteTimeouts& t = route.timeouts;
+  const std::pair<const char*, const std::optional<Duration>&> timeouts[] = {
+      {"client_body", t.client_body}, {"client_write", t.client_write}, {"connect", t.connect}, {"first_byte", t.first_byte}, {"body", t.body}};
+  if (std::any_of(std::begin(timeouts), std::end(timeouts), [](const auto& timeout) { return timeout.second.has_value(); })) {
+    out.key("timeouts");
+    out.begin_object();
+    for (const auto& [name, duration] : timeouts)
+      if (duration) out.member(name, *duration);
+    out.end_object();
+  }
+  if (!route.limits.body) return;
+  out.key("limits");
+  out.begin_object();
+  out.member("body", *route.limits.body);
+  out.end_object();
+}
+
 void write_action(JsonWriter& out, const RouteConfig& route) {
+  if (route.rewrite) out.member("rewrite", std::string_view(route.rewrite->to));
+  if (const auto* redirect = std::get_if<RedirectConfig>(&route.action)) write_redirect(out, *redirect);
+  if (const auto* reply = std::get_if<ReplyConfig>(&route.action)) write_reply(out, *reply);
   if (const auto* forward = std::get_if<ForwardConfig>(&route.action)) {
     out.member("forward", without_credentials(forward->to));
     if (route.strip_prefix) out.member("strip_prefix", true);
@@ -126,6 +172,7 @@ void write_route(JsonWriter& out, const RouteConfig& route, std::string_view nam
     out.end_list();
   }
   write_action(out, route);
+  write_bounds(out, route);
   out.end_object();
 }
 

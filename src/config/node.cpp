@@ -86,7 +86,8 @@ void TreeBuilder::attach_key(Node node) {
 void TreeBuilder::finish(Node& scalar) {
   std::vector<std::string> mistakes;
   if (scalar.text.find("${") != std::string::npos) scalar.text = replace_variables(scalar.text, variables_, mistakes);
-  if (const auto bad = find_bad_character(scalar.text, false)) mistakes.push_back(bad->what);
+  if (const auto bad = find_bad_character(scalar.text, true)) mistakes.push_back(bad->what);
+  scalar.has_lines = scalar.text.find_first_of("\t\n\r") != std::string::npos;
   for (std::string& mistake : mistakes) problem(scalar.line, scalar.column, std::move(mistake));
   if (!mistakes.empty()) scalar.kind = Node::Kind::invalid;
 }

@@ -18,7 +18,7 @@ namespace gw {
 inline namespace v0 {
 namespace config {
 
-/// One value. Lines and columns count from 1, columns in bytes. Texts are UTF-8 without controls,
+/// One value. Lines and columns count from 1, columns in bytes. Texts are UTF-8 without controls but those of `has_lines`,
 /// and their variables are replaced.
 struct Node {
   enum class Kind {
@@ -39,6 +39,7 @@ struct Node {
   int line = 0;
   int column = 0;
   bool is_quoted = false;  ///< a scalar in quotation marks
+  bool has_lines = false;  ///< a scalar with tabs or ends of lines, which few values may have: `Value::lines`
   std::string text;        ///< a scalar as written
   std::vector<Key> keys;
   std::vector<Node> elements;

@@ -1,11 +1,13 @@
 #include "config/routes.hpp"
 
+#include "config/actions.hpp"
 #include "config/stages.hpp"
 
 #include <gw/regex.hpp>
 
 #include <charconv>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -84,7 +86,7 @@ void read_tests(const Value& value, std::vector<FieldTest>& out, bool are_header
 
 /// Whether the key of an action may be there; a route has one.
 bool begin_action(const Value& value, RouteDraft& draft) {
-  if (draft.has_action) value.problem("a route has either forward or handler");
+  if (draft.has_action) value.problem("a route does one thing: " + route_actions());
   return !std::exchange(draft.has_action, true);
 }
 
@@ -102,6 +104,35 @@ void read_handler(const Value& value, RouteDraft& draft) {
   if (begin_action(value, draft) && !handler.name.empty()) draft.route.action = std::move(handler);
 }
 
+/// Reads a value that has no default.
+void read_some(const Value& value, std::optional<Duration>& out) {
+  if (const auto duration = value.duration()) out = *duration;
+}
+
+constexpr Key<RouteTimeouts> route_timeouts_keys[] = {
+    {"client_body", [](const Value& v, RouteTimeouts& t) { read_some(v, t.client_body); }},
+    {"client_write", [](const Value& v, RouteTimeouts& t) { read_some(v, t.client_write); }},
+    {"connect", [](const Value& v, RouteTimeouts& t) { read_some(v, t.connect); }},
+    {"first_byte", [](const Value& v, RouteTimeouts& t) { read_some(v, t.first_byte); }},
+    {"body", [](const Value& v, RouteTimeouts& t) { read_some(v, t.body); }},
+};
+
+constexpr Key<RouteLimits> route_limits_keys[] = {
+    {"body",
+     [](const Value& v, RouteLimits& l) {
+       if (const auto bytes = v.size(bounds::body)) l.body = *bytes;
+     }},
+};
+
+template <class T>
+void read_action(const Value& value, RouteDraft& draft, void (*read)(const Value&, T&)) {
+  const std::size_t before = value.problem_count();
+  T action;
+  read(value, action);
+  // With a mistake there is still one, so that none is missing.
+  if (begin_action(value, draft) && value.problem_count() == before) draft.route.action = std::move(action);
+}
+
 constexpr Key<RouteDraft> route_keys[] = {
     {"name", read_name},
     {"path", [](const Value& v, RouteDraft& d) { read_pattern(v, d, RouteRule::Kind::path); }},
@@ -113,16 +144,16 @@ constexpr Key<RouteDraft> route_keys[] = {
     {"use", [](const Value& v, RouteDraft& d) { read_stages(v, d.route.use); }},
     {"forward", read_forward},
     {"handler", read_handler},
+    {"redirect", [](const Value& v, RouteDraft& d) { read_action(v, d, read_redirect); }},
+    {"reply", [](const Value& v, RouteDraft& d) { read_action(v, d, read_reply); }},
+    {"rewrite", [](const Value& v, RouteDraft& d) { read_rewrite(v, d.route.rewrite.emplace()); }},
     {"strip_prefix", [](const Value& v, RouteDraft& d) { read(v, d.route.strip_prefix); }},
     {"preserve_host", [](const Value& v, RouteDraft& d) { read(v, d.route.preserve_host); }},
+    {"timeouts", [](const Value& v, RouteDraft& d) { read_map(v, d.route.timeouts, route_timeouts_keys); }},
+    {"limits", [](const Value& v, RouteDraft& d) { read_map(v, d.route.limits, route_limits_keys); }},
     {"regex", read_regex},
     {"priority", read_priority},
     {"keep_slashes", [](const Value& v, RouteDraft& d) { read(v, d.route.rule.keep_slashes); }},
-    {"rewrite"},
-    {"redirect"},
-    {"reply"},
-    {"timeouts"},
-    {"limits"},
 };
 
 }  // namespace

@@ -46,6 +46,8 @@ std::string listen_mistake(std::string_view address) {
   return quote(address) + " is no address to listen on: write IP:PORT, [IPv6]:PORT or :PORT";
 }
 
+std::string route_actions() { return "forward, redirect, reply or handler"; }
+
 std::string forward_mistake(std::string_view to) {
   if (to.empty()) return "nowhere to forward to";
   if (detail::has_scheme(to, "https")) return not_built_yet("https://");

@@ -29,6 +29,7 @@ inline constexpr Bounds fields{1, 10'000};
 inline constexpr Bounds target{1, 1024 * 1024};
 inline constexpr Bounds body{0, std::uint64_t{1} << 60};
 inline constexpr Bounds connections{1, 10'000'000};
+inline constexpr Bounds status{200, 599};
 inline constexpr Bounds weight{0, 65'535};
 inline constexpr Bounds upstream_connections{1, 1'000'000};
 inline constexpr Bounds idle_connections{0, 1'000'000};
@@ -53,6 +54,8 @@ std::string name_mistake(std::string_view name);
 std::string endpoint_mistake(std::string_view address);
 /// The address of a listener.
 std::string listen_mistake(std::string_view address);
+/// "forward, redirect, reply or handler".
+std::string route_actions();
 /// Where a route forwards to; whether an upstream has that name is not looked at.
 std::string forward_mistake(std::string_view to);
 /// What is put before the paths of an upstream.

@@ -3,6 +3,7 @@
 #include "config/auth_stages.hpp"
 #include "config/masking.hpp"
 
+#include <gw/middleware/body_limit.hpp>
 #include <gw/middleware/cors.hpp>
 #include <gw/middleware/headers.hpp>
 #include <gw/middleware/ip_filter.hpp>
@@ -83,6 +84,21 @@ constexpr Key<AccessLogOptions> access_log_keys[] = {
      }},
     {"fields", [](const Value& v, AccessLogOptions& o) { read_list(v, o.fields); }},
 };
+
+// ---- body_limit ----
+
+constexpr Key<BodyLimitOptions> body_limit_keys[] = {
+    {"size", [](const Value& v, BodyLimitOptions& o) { read_size(v, o.size, bounds::body); }},
+};
+
+/// `body_limit: 1MiB`, or {size: 1MiB}.
+std::optional<Stage> make_body_limit(const Value& options) {
+  const std::size_t before = options.problem_count();
+  BodyLimitOptions read;
+  if (options.is_scalar()) read_size(options, read.size, bounds::body);
+  else if (read_map(options, read, body_limit_keys) && !options.has("size")) options.problem("size is missing");
+  return options.problem_count() == before ? std::optional(body_limit(read)) : std::nullopt;
+}
 
 // ---- ip_filter ----
 
@@ -182,6 +198,11 @@ constexpr BuiltIn built_in[] = {
      }},
     {"key_auth", make_key_auth},
     {"basic_auth", make_basic_auth},
+    {"body_limit",
+     [](const Value* options, const World&) -> std::optional<Stage> {
+       if (options) return make_body_limit(*options);
+       throw ConfigError("body_limit needs a size, as in body_limit: 1MiB");
+     }},
 };
 
 /// Names that a later version will build in: a stage of the user's own must not take them now.

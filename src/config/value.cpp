@@ -78,6 +78,13 @@ std::optional<std::string_view> Value::text() const {
 }
 
 std::optional<std::string_view> Value::text_or_empty() const {
+  const auto text = lines();
+  if (!text || !node_->has_lines) return text;
+  problem(find_bad_character(*text, false)->what);
+  return std::nullopt;
+}
+
+std::optional<std::string_view> Value::lines() const {
   if (is_scalar()) return node_->text;
   // An unquoted {id} is a map with one key and no value.
   if (is_mapping())

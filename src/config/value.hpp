@@ -61,10 +61,12 @@ class Value {
   /// Reports that something else was expected: "a duration such as 10s".
   void expected(std::string_view what) const;
 
-  /// The text of a scalar. A view into the tree.
+  /// The text of a scalar, without control characters. A view into the tree.
   std::optional<std::string_view> text_or_empty() const;
   /// The text of a scalar that is not empty.
   std::optional<std::string_view> text() const;
+  /// The text of a scalar, which may have tabs and several lines.
+  std::optional<std::string_view> lines() const;
   std::optional<bool> boolean() const;
   /// A whole number inside `bounds`.
   std::optional<std::uint64_t> number(Bounds bounds) const;

@@ -56,6 +56,9 @@ class RequestCodec {
   /// Whether the client offers another protocol (RFC 9110 7.8). HTTP/1.1 only.
   bool wants_upgrade() const noexcept { return fields_.upgrade && has_upgrade_ && version_ == Version::http11; }
 
+  /// Replaces `limits.body` for this request. Whether a declared length fits is not said by `head`, since only a
+  /// route knows the limit, but by `body`.
+  void limit_body(std::uint64_t limit) noexcept { content_.limit_body(limit); }
   /// The next piece of the body; `bytes` are received and not yet consumed, so those behind the head
   /// first. Consumes all of `bytes`, or returns content. What follows an end is not consumed.
   Result<BodyPiece> body(std::string_view bytes);

@@ -72,7 +72,7 @@ bool ChunkHeadGuard::take_separator(char c) noexcept {
 }
 
 ContentReader::ContentReader(Parser::Kind kind, const Limits& limits, std::uint64_t body_limit)
-    : parser_(kind), trailer_guard_(HeadGuard::Kind::trailers, limits), body_limit_(body_limit), trailer_limit_(limits.head) {}
+    : parser_(kind), trailer_guard_(HeadGuard::Kind::trailers, limits), usual_body_limit_(body_limit), body_limit_(body_limit), trailer_limit_(limits.head) {}
 
 void ContentReader::reset() noexcept {
   parser_.reset();
@@ -81,6 +81,7 @@ void ContentReader::reset() noexcept {
   framing_ = Framing::none;
   length_ = left_ = counted_ = 0;
   line_end_seen_ = 0;
+  body_limit_ = usual_body_limit_;
   error_.reset();
   // Few messages have trailers; the others need not touch this memory.
   if (trailer_text_.empty()) return;
@@ -115,12 +116,12 @@ std::optional<Error> ContentReader::start(const HeadGuard& guard, std::string_vi
     case Framing::chunked: state_ = State::chunk_head; break;
     case Framing::until_close: state_ = State::until_close; break;
   }
-  if (length > body_limit_) return Error::body_too_large;
   return std::nullopt;
 }
 
 std::optional<Error> ContentReader::read(std::string_view bytes, BodyPiece& piece) {
   piece = {};
+  if (length_ > body_limit_) refuse(Error::body_too_large);
   // Framing behind a piece of content is read with it, so that the last piece is known as such;
   // an error there waits until the content is delivered.
   while (!error_ && state_ != State::ended && piece.consumed < bytes.size()) {
@@ -183,7 +184,7 @@ void ContentReader::read_chunk_head(std::string_view bytes, BodyPiece& piece) no
 void ContentReader::begin_chunk() noexcept {
   const auto size = parser_.take_chunk_size();
   if (!size) return refuse(Error::bad_chunk);
-  if (*size > body_limit_ - counted_) return refuse(Error::body_too_large);
+  if (counted_ > body_limit_ || *size > body_limit_ - counted_) return refuse(Error::body_too_large);
   counted_ += *size;
   left_ = *size;
   state_ = left_ > 0 ? State::chunk_data : State::trailers;

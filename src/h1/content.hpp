@@ -56,17 +56,21 @@ class ChunkHeadGuard {
 /// it. One thread.
 class ContentReader {
  public:
-  /// `body_limit` bounds the content; the trailers are bound by `limits.head` and `limits.fields`.
+  /// `body_limit` bounds the content, see `limit_body`; the trailers are bound by `limits.head` and `limits.fields`.
   ContentReader(Parser::Kind kind, const Limits& limits, std::uint64_t body_limit);
   ContentReader(const ContentReader&) = delete;
   ContentReader& operator=(const ContentReader&) = delete;
 
-  /// Forgets the message; keeps memory.
+  /// Forgets the message and a limit of its own; keeps memory.
   void reset() noexcept;
 
   /// Begins the body that belongs to `head`, of which `guard` found the end. Errors: `malformed_request` if
-  /// llhttp does not accept the head or frames it otherwise, `body_too_large` for a declared length.
+  /// llhttp does not accept the head or frames it otherwise.
   std::optional<Error> start(const HeadGuard& guard, std::string_view head, Framing framing, std::uint64_t length) noexcept;
+
+  /// Replaces the limit of the body that has begun: `read` fails with `body_too_large` at a declared length or the head of a chunk
+  /// that passes it.
+  void limit_body(std::uint64_t limit) noexcept { body_limit_ = limit; }
 
   /// The next piece of `bytes`, which are received and not yet consumed. Consumes all of them or
   /// returns content. Errors: `bad_chunk`, `bad_trailer`, `body_too_large`, `head_too_large` (trailers);
@@ -102,6 +106,7 @@ class ContentReader {
   std::uint64_t left_ = 0;     ///< bytes of content still to come, of the body or of the chunk
   std::uint64_t counted_ = 0;  ///< bytes of all chunks so far
   std::size_t line_end_seen_ = 0;  ///< bytes of the CRLF behind a chunk
+  const std::uint64_t usual_body_limit_;
   std::uint64_t body_limit_;
   std::size_t trailer_limit_;
   std::string trailer_text_;

@@ -1,16 +1,12 @@
 #include <gw/middleware/headers.hpp>
 
-#include <array>
+#include "middleware/owned_fields.hpp"
 
 namespace gw {
 inline namespace v0 {
 namespace {
 
 constexpr std::string_view name_of_stage = "headers";
-
-/// What says how a message is framed and how its connection is used; gw writes these itself.
-constexpr std::array<std::string_view, 8> owned_by_gw{"Connection", "Content-Length", "Keep-Alive", "Proxy-Connection",
-                                                      "TE", "Trailer", "Transfer-Encoding", "Upgrade"};
 
 void apply(const HeaderEdits& edits, Headers& headers) {
   for (const std::string& name : edits.remove) headers.remove(name);
@@ -44,8 +40,7 @@ class Check {
 
   void name(std::string_view list, std::string_view name) const {
     if (!is_token(name)) return report(list, '"' + std::string(name) + "\" is not a header name");
-    for (std::string_view owned : owned_by_gw)
-      if (iequals(name, owned)) return report(list, std::string(name) + " belongs to gw: it frames the message or is about one connection");
+    if (detail::is_owned_field(name)) return report(list, std::string(name) + " belongs to gw: it frames the message or is about one connection");
   }
   void not_host(std::string_view list, std::string_view name) const {
     if (iequals(name, "Host")) report(list, "a request has exactly one Host: it can only be set");

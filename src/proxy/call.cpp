@@ -37,6 +37,7 @@ Call& Call::begin(Worker& worker, Calls& calls, std::shared_ptr<const UpstreamSt
   call->calls_ = &calls;
   calls.running.push_back(call.get());
   call->upstream_ = std::move(upstream);
+  call->timeouts_ = parts.timeouts ? parts.timeouts : &call->upstream_->options.timeouts;
   call->method_ = parts.method;
   call->is_upgrade_ = parts.is_upgrade;
   call->body_ = std::move(parts.body);
@@ -58,7 +59,7 @@ Task<> Call::run(Caller& caller, Response& response) {
     // 2. Acquire a connection.
     if (!is_second) reuse_lease();
     if (!lease_) {
-      Result<Lease> connected = co_await Lease::connect(worker_, endpoint_, *upstream_);
+      Result<Lease> connected = co_await Lease::connect(worker_, endpoint_, *upstream_, timeouts_->connect);
       if (!connected) {
         outcome_ = connected.error();
         break;
@@ -71,7 +72,7 @@ Task<> Call::run(Caller& caller, Response& response) {
     // 3. Send the head and what is there of the body; the rest of the body uploads beside.
     std::error_code ec = send_head();
     const bool nothing_sent = ec && ec != asio::error::would_block;
-    if (ec == asio::error::would_block) ec = co_await pieces_.write(lease_.transport(), upstream_->options.timeouts.body);
+    if (ec == asio::error::would_block) ec = co_await pieces_.write(lease_.transport(), timeouts_->body);
     if (nothing_sent) {
       outcome_ = upstream_failure(Error::upstream_reset, is_reused ? Retry::fresh : Retry::no);
     } else {
@@ -163,7 +164,7 @@ void Call::begin_head() {
   codec_->reset(method_);
   if (buffer_.capacity() == 0) buffer_ = worker_.buffers.take(2 * std::max<std::size_t>(limits_.head, 16 * 1024));
   sent_ = std::chrono::steady_clock::now();
-  give_up_ = sent_ + upstream_->options.timeouts.first_byte;
+  give_up_ = sent_ + timeouts_->first_byte;
   has_received_ = false;
   interim_ = 0;
 }
@@ -211,7 +212,7 @@ Duration Call::time_left() const {
 bool Call::has_time_left(Wake wake) {
   if (wake != Wake::timed_out) return true;
   // The time counts from the end of the request; the upload watches its own progress.
-  if (is_uploading_) give_up_ = std::chrono::steady_clock::now() + upstream_->options.timeouts.first_byte;
+  if (is_uploading_) give_up_ = std::chrono::steady_clock::now() + timeouts_->first_byte;
   else if (!failure_) failure_ = upstream_failure(Error::upstream_timeout);
   return false;
 }
@@ -246,7 +247,7 @@ Task<Result<Chunk>> Call::read() {
     std::error_code ec;
     const std::size_t n = lease_.transport().read(buffer_.room(), ec);
     if (ec == asio::error::would_block) {
-      const Wake wake = co_await lease_.transport().until(Side::read, upstream_->options.timeouts.body);
+      const Wake wake = co_await lease_.transport().until(Side::read, timeouts_->body);
       if (wake == Wake::timed_out) co_return upstream_failure(Error::upstream_timeout);
     } else if (ec == asio::error::eof) {
       const Result<> end = codec_->end_of_input();
@@ -318,7 +319,7 @@ Task<> Call::upload() {
       pieces.add(framed);
     }
     std::error_code ec;
-    if (!pieces.empty()) ec = co_await pieces.write(lease_.transport(), upstream_->options.timeouts.body);
+    if (!pieces.empty()) ec = co_await pieces.write(lease_.transport(), timeouts_->body);
     if (is_aborted_) co_return;
     if (ec == asio::error::timed_out) abandon(upstream_failure(Error::upstream_timeout));
     // Any other error: the upstream stopped reading. It may have answered already; let that be read.

@@ -56,6 +56,8 @@ class Call final : public Body::Source {
     Method method;
     Body body;
     bool is_upgrade;
+    /// Other deadlines than the upstream's, which outlive the call; `idle` of them is not used. Null: the upstream's.
+    const UpstreamTimeouts* timeouts = nullptr;
   };
 
   /// A call from the worker's store, to be `run`. It goes back there by itself: when `run` fails, or
@@ -119,6 +121,7 @@ class Call final : public Body::Source {
 
   // What is to be sent.
   std::shared_ptr<const UpstreamState> upstream_;
+  const UpstreamTimeouts* timeouts_ = nullptr;
   std::shared_ptr<Endpoint> endpoint_;
   Method method_ = Method::get;
   bool is_upgrade_ = false;

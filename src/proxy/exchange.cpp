@@ -15,10 +15,10 @@ using detail::ContextAccess;
 
 namespace {
 
-void append_request_line(std::string& out, const Request& request, std::string_view base_path, std::size_t strip) {
+void append_request_line(std::string& out, const Request& request, std::string_view base_path, std::string_view path, std::size_t strip) {
   out.append(to_string(request.method)).append(1, ' ');
-  if (request.path() == "*") out += '*';
-  else join_path(out, base_path, request.path(), strip);
+  if (path == "*") out += '*';
+  else join_path(out, base_path, path, strip);
   if (request.has_query()) out.append(1, '?').append(request.query());
   out += " HTTP/1.1\r\n";
 }
@@ -30,7 +30,7 @@ class Sender final : public Caller {
       : request_(request), base_path_(base_path), pseudonym_(pseudonym) {}
 
   void write_head(std::string& out, std::string_view host_field) const override {
-    append_request_line(out, request_, base_path_, 0);
+    append_request_line(out, request_, base_path_, request_.path(), 0);
     append_field(out, "Host", request_.headers.has("host") ? request_.headers["host"] : host_field);
     append_forwarded_fields(out, request_, ForwardedFor{}, pseudonym_, false);
   }
@@ -55,16 +55,25 @@ Task<> Exchange::forward(const Forward& forward) {
     context.fail(Failure(Error::loop_detected));
     return nothing();
   }
+  const Forward::Options& options = forward.options_;
+  rewritten_.clear();
+  if (options.rewrite && !options.rewrite->append_path(rewritten_, template_values())) {
+    context.fail(Failure(Error::bad_path, Origin::client));
+    return nothing();
+  }
   forward_ = &forward;
-  Call& call = Call::begin(worker_, calls, forward.upstream_, {context.req.method, std::move(context.req.body), wants_upgrade_}, snapshot().limits);
+  Call& call = Call::begin(worker_, calls, forward.upstream_, {context.req.method, std::move(context.req.body), wants_upgrade_, &options.timeouts},
+                           snapshot().limits);
   forwarded_ = &call;
   return call.run(*this, context.res);
 }
 
 void Exchange::write_head(std::string& out, std::string_view host_field) const {
   const Request& request = context.req;
-  append_request_line(out, request, forward_->base_path_, forward_->strip_prefix_ ? prefix_length_ : 0);
-  const bool keep = forward_->preserve_host_ && !request.authority().empty();
+  const Forward::Options& options = forward_->options_;
+  if (options.rewrite) append_request_line(out, request, options.base_path, rewritten_, 0);
+  else append_request_line(out, request, options.base_path, request.path(), options.strip_prefix ? prefix_length_ : 0);
+  const bool keep = options.preserve_host && !request.authority().empty();
   append_field(out, "Host", keep ? request.authority() : host_field);
   const Context& c = context;
   const ForwardedFor from{c.peer_address(), request.authority(), c.client_scheme(), port_, c.is_peer_trusted(), c.client_address()};
@@ -102,6 +111,7 @@ void Exchange::find_route() {
   pipeline_ = &s.unrouted;
   metrics_ = s.unrouted_metrics.get();
   handler_ = &s.no_route;
+  body_limit_ = s.limits.body;
   if (request.path() == "*") return;  // OPTIONS of the gateway itself belongs to no route
 
   const std::string_view raw = request.path();
@@ -129,8 +139,10 @@ void Exchange::find_route() {
   if (unmerged && match.rule->keep_slashes) request.borrow_path(*unmerged);
   const CompiledRoute& route = *s.routes[*match.value];
   take(route, match.params);
+  if (route.has_template) raw_params_ = match.params;
   prefix_length_ = match.prefix_length;
   handler_ = &route.handler;
+  if (route.bounds || !request.body.empty()) bound(route);
 }
 
 void Exchange::take(const CompiledRoute& route, const Params& params) {
@@ -147,6 +159,36 @@ void Exchange::find_preflighted_route(RouteQuery query) {
   if (!asked) return;
   query.method = *asked;
   if (const auto match = snapshot().router.match(query)) take(*snapshot().routes[*match.value], match.params);
+}
+
+TemplateValues Exchange::template_values() const noexcept {
+  const Request& r = context.req;
+  return {raw_params_, r.path(), r.path().substr(prefix_length_), r.authority()};
+}
+
+// What the route says about deadlines and sizes, and whether the body fits.
+void Exchange::bound(const CompiledRoute& route) {
+  if (route.bounds) {
+    client_.set_timeouts(route.bounds->client_body, route.bounds->client_write);
+    body_limit_ = route.bounds->body;
+    if (!context.req.body.empty()) client_.limit_body(body_limit_);
+  }
+  if (!is_body_above(body_limit_)) return;
+  client_.limit_body(body_limit_);
+  handler_ = &snapshot().body_too_large;
+}
+
+// Whether it is known already that the body is larger.
+bool Exchange::is_body_above(std::uint64_t limit) const {
+  const std::optional<std::uint64_t> size = context.req.body.size();
+  return size && *size > limit;
+}
+
+void Exchange::limit_body(std::uint64_t limit) {
+  if (limit >= body_limit_ || context.req.body.empty()) return;
+  body_limit_ = limit;
+  client_.limit_body(limit);
+  if (is_body_above(limit)) context.fail(Failure(Error::body_too_large, Origin::client));
 }
 
 void Exchange::abandon(Failure failure) {

@@ -6,9 +6,11 @@
 
 #include "proxy/call.hpp"
 #include "proxy/snapshot.hpp"
+#include "proxy/template.hpp"
 #include "proxy/worker.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +25,11 @@ class Client {
   virtual ~Client() = default;
   /// Relays an interim response (1xx), if the client can understand it.
   virtual Task<> interim(const Response& response) = 0;
+  /// Sets the deadlines of this request, which its route has of its own.
+  virtual void set_timeouts([[maybe_unused]] Duration client_body, [[maybe_unused]] Duration client_write) {}
+  /// Lets at most `limit` bytes of the request's body be read; a body that is known to be larger fails at once. Only
+  /// called if there is one, and with the gateway's limit only for a body that is larger.
+  virtual void limit_body([[maybe_unused]] std::uint64_t limit) {}
 };
 
 /// The other end of a client's connection.
@@ -35,8 +42,16 @@ struct Peer {
 /// Sends requests to one upstream, as a route wants it: the handler of `forward`.
 class Forward {
  public:
-  Forward(std::shared_ptr<const UpstreamState> upstream, std::string base_path, bool strip_prefix, bool preserve_host)
-      : upstream_(std::move(upstream)), base_path_(std::move(base_path)), strip_prefix_(strip_prefix), preserve_host_(preserve_host) {}
+  /// What a route says about it.
+  struct Options {
+    std::string base_path;
+    UpstreamTimeouts timeouts{};
+    bool strip_prefix = false;
+    bool preserve_host = false;
+    std::optional<Template> rewrite{};
+  };
+
+  Forward(std::shared_ptr<const UpstreamState> upstream, Options options) : upstream_(std::move(upstream)), options_(std::move(options)) {}
 
   /// Answers with the upstream's response, its body unread, or fails.
   Task<> operator()(Context& c) const;
@@ -44,9 +59,7 @@ class Forward {
  private:
   friend class Exchange;
   std::shared_ptr<const UpstreamState> upstream_;
-  std::string base_path_;
-  bool strip_prefix_;
-  bool preserve_host_;
+  Options options_;
 };
 
 /// Holds a request's context, pins the snapshot it began with, and is the gateway that stages and
@@ -72,11 +85,15 @@ class Exchange final : public detail::Host, private Caller {
   /// Calls the `done` hooks, counts the request, and forgets the request. Uploads must have ended.
   void end();
 
+  /// What templates of the route take from the request.
+  TemplateValues template_values() const noexcept;
+
   /// The calls that this request has started and that still run.
   Calls calls;
   const Snapshot& snapshot() const noexcept { return **snapshot_; }
 
   Task<Result<Response>> send(const Upstream& upstream, Request request) override;
+  void limit_body(std::uint64_t limit) override;
   std::string metrics(bool is_openmetrics) override;
   void log(LogLevel level, std::string_view line) override { worker_.shared.log(level, line); }
 
@@ -89,6 +106,8 @@ class Exchange final : public detail::Host, private Caller {
   /// A preflight of CORS that no route takes is for the stages of the route whose method it asks about: `cors`, if
   /// that is one of them. Without it the answer stays 405.
   void find_preflighted_route(RouteQuery query);
+  void bound(const CompiledRoute& route);
+  bool is_body_above(std::uint64_t limit) const;
   Task<> forward(const Forward& forward);
 
   // The caller of what is forwarded.
@@ -104,8 +123,11 @@ class Exchange final : public detail::Host, private Caller {
   const Handler* handler_ = nullptr;
   RouteMetrics* metrics_ = nullptr;
   std::size_t prefix_length_ = 0;
+  std::uint64_t body_limit_ = 0;
   std::string path_;               // where a path is normalised, if it must be
   std::string unmerged_path_;      // the same with "//", if a route may want it
+  Params raw_params_;              // still percent-encoded, of a route with a template
+  std::string rewritten_;          // the path for the upstream, of a route that rewrites
   bool wants_upgrade_ = false;
   const Forward* forward_ = nullptr;  // once the request is forwarded
   Call* forwarded_ = nullptr;         // its call, unless that failed

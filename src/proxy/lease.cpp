@@ -54,7 +54,7 @@ Lease Lease::reuse(Worker& worker, const std::shared_ptr<Endpoint>& endpoint) {
   return Lease(worker, std::move(*connection), true);
 }
 
-Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamState& upstream) {
+Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamState& upstream, Duration limit) {
   const UpstreamOptions& options = upstream.options;
   const auto failed = [&](Error e) {
     upstream.metrics->of(worker.index).connect_failures.add(tally_key(e));
@@ -72,7 +72,7 @@ Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoin
 
   const auto start = std::chrono::steady_clock::now();
   const auto left = [&] {
-    return std::chrono::duration_cast<Duration>(start + options.timeouts.connect - std::chrono::steady_clock::now());
+    return std::chrono::duration_cast<Duration>(start + limit - std::chrono::steady_clock::now());
   };
 
   net::Addresses addresses;

@@ -66,8 +66,8 @@ class Lease {
 
   /// An idle connection to `endpoint`; an empty lease if there is none.
   static Lease reuse(Worker& worker, const std::shared_ptr<Endpoint>& endpoint);
-  /// A new connection to `endpoint` of `upstream`, made within `timeouts.connect`, name look-up included.
-  static Task<Result<Lease>> connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamState& upstream);
+  /// A new connection to `endpoint` of `upstream`, made within `limit`, name look-up included.
+  static Task<Result<Lease>> connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamState& upstream, Duration limit);
 
   explicit operator bool() const noexcept { return connection_ != nullptr; }
   Transport& transport() const { return connection_->transport(); }

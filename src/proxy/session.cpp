@@ -40,6 +40,7 @@ std::optional<Chunk> Session::ready() {
 }
 
 Task<Result<Chunk>> Session::read() {
+  if (failure) co_return *failure;  // before the client is told to go on
   // Whoever reads the body here, and not an upstream, is the one who wants it (RFC 9110 10.1.1).
   if (codec->expects_continue() && !has_sent_continue && !exchange.is_expectation_forwarded() && buffer.empty()) {
     has_sent_continue = true;
@@ -72,6 +73,17 @@ void Session::cancel() {
 
 std::optional<std::uint64_t> Session::size() const {
   return codec->framing() == h1::Framing::length ? std::optional(codec->length()) : std::nullopt;
+}
+
+void Session::set_timeouts(Duration client_body, Duration client_write) {
+  timeouts.client_body = client_body;
+  timeouts.client_write = client_write;
+  has_own_timeouts = true;
+}
+
+void Session::limit_body(std::uint64_t limit) {
+  codec->limit_body(limit);
+  if (codec->length() > limit && !failure) failure = Failure(Error::body_too_large, Origin::client);
 }
 
 Task<> Session::interim(const Response& response) {

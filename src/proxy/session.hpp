@@ -30,11 +30,14 @@ struct Session final : Body::Source, Client {
   const Headers& trailers() const override { return codec->trailers(); }
 
   Task<> interim(const Response& response) override;
+  void set_timeouts(Duration client_body, Duration client_write) override;
+  void limit_body(std::uint64_t limit) override;
 
   Worker& worker;
   Transport* transport = nullptr;
   Exchange exchange;
   Timeouts timeouts;
+  bool has_own_timeouts = false;    ///< of the route; those of the next request are the gateway's again
   Limits limits;
   std::optional<h1::RequestCodec> codec;
   Buffer buffer;

@@ -25,7 +25,8 @@ Snapshot::Snapshot(Timeouts t, Limits l, std::vector<Stage> gateway_stages)
       unrouted(std::move(gateway_stages)),
       no_route([](Context& c) { c.fail(Failure(Error::no_route, Origin::client)); }),
       method_not_allowed(&reply_method_not_allowed),
-      bad_path([](Context& c) { c.fail(Failure(Error::bad_path, Origin::client)); }) {}
+      bad_path([](Context& c) { c.fail(Failure(Error::bad_path, Origin::client)); }),
+      body_too_large([](Context& c) { c.fail(Failure(Error::body_too_large, Origin::client)); }) {}
 
 std::vector<Stage> Snapshot::stages() const {
   std::vector<Stage> all = unrouted.stages();

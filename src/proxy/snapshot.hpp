@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,12 +25,21 @@ struct AllowedMethods {
   MethodSet methods;
 };
 
+/// What a route bounds otherwise than the gateway does.
+struct Bounds {
+  Duration client_body;
+  Duration client_write;
+  std::uint64_t body;  ///< bytes of a request's body
+};
+
 /// A route with everything that a request needs of it.
 struct CompiledRoute {
   std::string name;
   Pipeline pipeline;  ///< the gateway's stages, then the route's
   Handler handler;
   std::shared_ptr<RouteMetrics> metrics;
+  std::optional<Bounds> bounds{};  ///< nothing: those of the gateway
+  bool has_template = false;       ///< the handler needs the parameters as they were matched
 };
 
 /// Router, pipelines and upstreams of one configuration. Shared by all workers; a request keeps the
@@ -44,6 +54,7 @@ struct Snapshot {
   const Handler no_route;               ///< 404
   const Handler method_not_allowed;     ///< 405, with `Allow` from the slot `AllowedMethods`
   const Handler bad_path;               ///< 400
+  const Handler body_too_large;         ///< 413
   bool hides_methods = false;           ///< 404 instead of 405
   std::vector<std::unique_ptr<const CompiledRoute>> routes;
   Router<std::uint32_t> router;  ///< finds a number of `routes`

@@ -84,7 +84,7 @@ TEST_CASE("config check: a config made by code is checked like a file, with path
        {"upstreams.users.idle_connections: expected a number from 0 to 1000000, found 2000000"}},
       {[](gw::Config& c) { c.upstreams.push_back(c.upstreams[0]), c.upstreams.push_back(c.upstreams[0]); },
        {"upstreams.users: the name \"users\" is taken by another upstream"}},
-      {[](gw::Config& c) { c.routes[0].action = {}; }, {"routes[0]: a route needs something to do: forward or handler"}},
+      {[](gw::Config& c) { c.routes[0].action = {}; }, {"routes[0]: a route needs something to do: forward, redirect, reply or handler"}},
       {[](gw::Config& c) {
          c.routes[0].action = gw::ForwardConfig{"user", {}};
        },
@@ -106,6 +106,27 @@ TEST_CASE("config check: a config made by code is checked like a file, with path
        {"routes[1].name: the name \"a\" is taken by routes[0]"}},
       {[](gw::Config& c) { c.routes[0].rule.name = "a\n"; }, {"routes[0].name: name \"a\\x0A\": control character U+000A is not allowed"}},
       {[](gw::Config& c) { c.routes[0].strip_prefix = c.routes[0].preserve_host = true; }, {}},
+      {[](gw::Config& c) { c.routes[0].timeouts.first_byte = 0s; }, {"routes[0].timeouts.first_byte: " + no_time}},
+      {[](gw::Config& c) { c.routes[0].limits.body = ~std::uint64_t{0}; },
+       {"routes[0].limits.body: expected a number from 0 to 1152921504606846976, found 18446744073709551615"}},
+      {[](gw::Config& c) {
+         c.routes[0].rewrite = gw::RewriteConfig{"/{x}", {}};
+       },
+       {"routes[0].rewrite: \"/{x}\" has \"{x}\", which stands for nothing; here are {rest}, {path}"}},
+      {[](gw::Config& c) {
+         c.routes[0].action = gw::RedirectConfig{.to = "", .status = 200};
+       },
+       {"routes[0].redirect: \"\" must start with \"/\", \"http://\" or \"https://\"",
+        "routes[0].redirect.status: a redirect has the status 301, 302, 303, 307 or 308, not 200"}},
+      {[](gw::Config& c) {
+         c.routes[0].action = gw::ReplyConfig{.status = 304, .content = "x", .headers = {{"a", "b\n"}, {"TE", "x"}}};
+       },
+       {"routes[0].reply: a response with status 304 has no content", "routes[0].reply.headers.a: the value has a control character, or a space at an end",
+        "routes[0].reply.headers.TE: TE belongs to gw: it frames the message or is about one connection"}},
+      {[](gw::Config& c) {
+         c.routes[0].action = gw::ReplyConfig{.status = 42};
+       },
+       {"routes[0].reply.status: a reply has a status from 200 to 599, not 42"}},
   };
   for (const auto& c : cases) {
     gw::Config config = by_code();

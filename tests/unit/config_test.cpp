@@ -53,6 +53,18 @@ std::string describe(const gw::Config& c) {
     for (const auto& t : r.rule.headers) out << ' ' << t.name << ':' << t.value;
     for (const auto& t : r.rule.query) out << ' ' << t.name << '=' << t.value;
     if (const auto* f = std::get_if<gw::ForwardConfig>(&r.action)) out << " forward " << f->to;
+    if (const auto* to = std::get_if<gw::RedirectConfig>(&r.action)) out << " redirect " << to->status << ' ' << to->to << (to->keep_query ? "" : " no query");
+    if (const auto* f = std::get_if<gw::ReplyConfig>(&r.action)) {
+      out << " reply " << f->status << ' ' << f->content_type << " [" << f->content.value_or("-") << ']';
+      for (const auto& [name, value] : f->headers) out << ' ' << name << ':' << value;
+    }
+    if (r.rewrite) out << " rewrite " << r.rewrite->to;
+    const auto some = [&](const char* name, const std::optional<gw::Duration>& d) {
+      if (d) out << ' ' << name << '=' << ms(*d);
+    };
+    some("client_body", r.timeouts.client_body), some("client_write", r.timeouts.client_write), some("connect", r.timeouts.connect);
+    some("first_byte", r.timeouts.first_byte), some("body", r.timeouts.body);
+    if (r.limits.body) out << " limit=" << *r.limits.body;
     if (const auto* h = std::get_if<gw::HandlerConfig>(&r.action)) out << " handler " << h->name << (h->handler ? " made" : " named");
     out << (r.strip_prefix ? " strip" : "") << (r.preserve_host ? " preserve" : "") << (r.rule.keep_slashes ? " slashes" : "") << '\n';
     use(r.use);
@@ -79,13 +91,33 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "forward users\n"
       "use beta_gate named\nuse request_id made\n"
       "route  prefix /api host=one.example.com POST forward orders strip preserve slashes\n"
-      "route  path /hello handler hello named\n";
+      "route  path /hello handler hello named\n"
+      "route  prefix /v1 forward users rewrite /v2{rest} client_body=1000 client_write=2000 connect=3000 first_byte=4000 body=5000 "
+      "limit=1048576\n"
+      "use body_limit made\nuse body_limit made\n"
+      "route  path /old/{id} redirect 308 https://{host}/new/{id} no query\n"
+      "route  prefix /older redirect 302 /new\n"
+      "route  path /text reply 503 text/plain; charset=utf-8 [closed] retry-after:60 x-many:a x-many:b\n"
+      "route  path /json reply 200 application/json [{\"up\":true,\"since\":2026,\"text\":\"7\",\"none\":null,\"list\":[1.5,\"\xc3\xa9\"]}]\n"
+      "route  path /nothing reply 204 text/plain; charset=utf-8 [-]\n"
+      "route  path /ok reply 200 text/plain; charset=utf-8 [fine]\n";
   const auto yaml = read(contents("every_key.yaml"));
   CHECK(join(yaml.problems) == join(Lines{}));
   CHECK(describe(yaml.config) == expected);
   const auto json = read(contents("every_key.json"), gw::Notation::json);
   CHECK(join(json.problems) == join(Lines{}));
   CHECK(describe(json.config) == expected);
+}
+
+TEST_CASE("config: only the text of a reply may have lines") {
+  const Outcome many = read("routes:\n- prefix: /robots.txt\n  reply:\n    text: |\n      User-agent: *\n      Disallow: /\n    status: 200\n");
+  CHECK(join(many.problems) == "");
+  CHECK(std::get<gw::ReplyConfig>(many.config.routes.at(0).action).content.value_or("-") == "User-agent: *\nDisallow: /\n");
+  CHECK(join(read("routes: [{prefix: /, reply: \"a\\n\\tb\"}]").problems) == "");
+  CHECK(join(read("routes: [{prefix: /, name: \"a\\nb\", reply: 200}]").problems) ==
+        "gw:1:28: routes[0].name: control character U+000A is not allowed\n");
+  CHECK(join(read("routes: [{prefix: /, reply: \"a\\u0000\"}]").problems) ==
+        "gw:1:29: routes[0].reply: control character U+0000 is not allowed\n");
 }
 
 TEST_CASE("config: what is left out keeps its default") {
@@ -144,6 +176,7 @@ TEST_CASE("config: five mistakes give five lines, each with its place") {
 TEST_CASE("config: each mistake gives exactly its problem") {
   const std::string upstream = "upstreams: {u: h}\n";
   const std::string route = "upstreams: {u: h}\nroutes:\n- ";
+  const std::string actions = "forward, redirect, reply or handler";
   const struct {
     std::string text;
     Lines problems;
@@ -256,12 +289,41 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       // Routes.
       {"routes: {prefix: /}", {"gw:1:9: routes: expected a list of routes, found a map"}},
       {"routes: [x]", {"gw:1:10: routes[0]: expected a map of keys and values, found \"x\""}},
-      {route + "{prefix: /a}", {"gw:3:3: routes[0]: a route needs something to do: forward or handler"}},
+      {route + "{prefix: /a}", {"gw:3:3: routes[0]: a route needs something to do: " + actions}},
       {route + "{forward: u}", {"gw:3:3: routes[0]: a route needs a path, a prefix or a regex"}},
       {route + "{path: /a, prefix: /b, forward: u}", {"gw:3:22: routes[0].prefix: a route has one of path, prefix and regex"}},
-      {route + "{path: /a, handler: h, forward: u}", {"gw:3:35: routes[0].forward: a route has either forward or handler"}},
-      {route + "{prefix: /a, redirect: {to: /b}}", {"gw:3:16: routes[0]: \"redirect\" is not built yet in gw 0.1"}},
-      {route + "{prefix: /a, forward: u, timeouts: {}}", {"gw:3:28: routes[0]: \"timeouts\" is not built yet in gw 0.1"}},
+      {route + "{path: /a, handler: h, forward: u}", {"gw:3:35: routes[0].forward: a route does one thing: " + actions}},
+      {route + "{prefix: /a, forward: u, timeouts: {first_byte: 0s}}",
+       {"gw:3:51: routes[0].timeouts.first_byte: a duration must be above zero"}},
+      {route + "{prefix: /a, forward: u, timeouts: {idle: 5s}}", {"gw:3:39: routes[0].timeouts: unknown key \"idle\""}},
+      {route + "{prefix: /a, reply: 200, timeouts: {connect: 5s}}",
+       {"gw:3:3: routes[0].timeouts.connect: is about an upstream, and this route does not forward"}},
+      {route + "{prefix: /a, forward: u, limits: {body: 1MB}}",
+       {"gw:3:43: routes[0].limits.body: expected a size such as 16KiB: a whole number of bytes, or one with B, KiB, MiB or GiB, found "
+        "\"1MB\""}},
+      {route + "{prefix: /a, forward: u, limits: {head: 1KiB}}", {"gw:3:37: routes[0].limits: unknown key \"head\""}},
+      {route + "{prefix: /a, forward: u, use: [body_limit]}", {"gw:3:34: routes[0].use[0]: body_limit needs a size, as in body_limit: 1MiB"}},
+      {route + "{prefix: /a, forward: u, use: [{body_limit: {}}]}", {"gw:3:47: routes[0].use[0].body_limit: size is missing"}},
+      {route + "{path: \"/a/{id}\", redirect: \"/b/{idd}\"}",
+       {"gw:3:31: routes[0].redirect: \"/b/{idd}\" has \"{idd}\", which stands for nothing; here are {id}, {path}"}},
+      {route + "{prefix: /a, redirect: {status: 308}}", {"gw:3:26: routes[0].redirect: to is missing"}},
+      {route + "{prefix: /a, redirect: {to: /b, status: 304}}",
+       {"gw:3:26: routes[0].redirect.status: a redirect has the status 301, 302, 303, 307 or 308, not 304"}},
+      {route + "{prefix: /a, redirect: /b, strip_prefix: true}",
+       {"gw:3:3: routes[0].strip_prefix: changes what is forwarded, and this route does not forward"}},
+      {route + "{prefix: /a, redirect: /b, rewrite: /c}",
+       {"gw:3:3: routes[0].rewrite: changes what is forwarded, and this route does not forward"}},
+      {route + "{prefix: /a, forward: u, rewrite: c}", {"gw:3:37: routes[0].rewrite: \"c\" must start with \"/\""}},
+      {route + "{path: /a, forward: u, rewrite: \"/b{rest}\"}",
+       {"gw:3:35: routes[0].rewrite: \"/b{rest}\" has \"{rest}\", which stands for nothing; here are {path}"}},
+      {route + "{prefix: /a, reply: {status: 99}}", {"gw:3:32: routes[0].reply.status: expected a whole number from 200 to 599, found \"99\""}},
+      {route + "{prefix: /a, reply: 100}", {"gw:3:23: routes[0].reply: expected a whole number from 200 to 599, found \"100\""}},
+      {route + "{prefix: /a, reply: {text: a, json: {}}}", {"gw:3:39: routes[0].reply.json: a reply has either text or json"}},
+      {route + "{prefix: /a, reply: {status: 204, text: a}}", {"gw:3:23: routes[0].reply: a response with status 204 has no content"}},
+      {route + "{prefix: /a, reply: {headers: {\"a b\": c}}}", {"gw:3:23: routes[0].reply.headers[\"a b\"]: \"a b\" is no header name"}},
+      {route + "{prefix: /a, reply: {headers: {connection: close}}}",
+       {"gw:3:23: routes[0].reply.headers.connection: connection belongs to gw: it frames the message or is about one connection"}},
+      {route + "{prefix: /a, reply: ok, forward: u}", {"gw:3:36: routes[0].forward: a route does one thing: " + actions}},
       {route + "{prefix: /a, forward: \"https://h\"}", {"gw:3:25: routes[0].forward: https:// is not built yet in gw 0.1"}},
       {route + "{prefix: /a, forward: \"ftp://h\"}",
        {"gw:3:25: routes[0].forward: \"ftp://h\" is no URL of an upstream: write http://HOST, http://HOST:PORT or http://HOST:PORT/BASE"}},
@@ -278,7 +340,7 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {route + "{path: /a, forward: u, strip_prefix: true}",
        {"gw:3:3: routes[0].strip_prefix: removes a prefix, and this route has a path"}},
       {route + "{prefix: /a, handler: h, preserve_host: true}",
-       {"gw:3:3: routes[0].preserve_host: changes what is forwarded, and this route has a handler"}},
+       {"gw:3:3: routes[0].preserve_host: changes what is forwarded, and this route does not forward"}},
       {route + "{prefix: /a, forward: u, methods: []}", {"gw:3:37: routes[0].methods: the list is empty"}},
       {route + "{prefix: /a, forward: u, headers: {\"a b\": x}}", {"gw:3:45: routes[0].headers[\"a b\"]: \"a b\" is no header name"}},
       {route + "{name: x, prefix: /a, forward: u}\n- {name: x, prefix: /b, forward: u}",

@@ -215,3 +215,72 @@ TEST_CASE("connection: aborting ends every connection, whatever it waits for") {
     CHECK(world.counts.complete <= 1);
   }
 }
+
+TEST_CASE("connection: the deadlines of a route take the place of those of gateway and upstream") {
+  // All others are seconds: a test that waits for one of those takes too long.
+  const auto with = [](gw::RouteTimeouts timeouts) {
+    return [timeouts](gw::Config& config) {
+      add_script_routes(config);
+      for (gw::RouteConfig& route : config.routes)
+        if (std::holds_alternative<gw::ForwardConfig>(route.action)) route.timeouts = timeouts;
+    };
+  };
+  const std::string half = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel";
+  SUBCASE("client_body") {
+    World world(with({.client_body = 1ms}));
+    const auto upstream = world.upstream();
+    const auto client = world.client();
+    leaves_after_answer(*client);
+    client->receive(half);
+    world.run();
+    CHECK(read_responses(client->written()).at(0).status == 408);
+  }
+  SUBCASE("client_write") {
+    World world(with({.client_write = 1ms}));
+    const auto upstream = world.upstream();
+    upstream->responses = {"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + std::string(100000, 'x')};
+    const auto client = world.client();
+    client->stop_taking();
+    client->receive(get);
+    world.run();
+    CHECK(client->is_closed());
+    CHECK(world.counts.complete == 0);
+  }
+  SUBCASE("first_byte") {
+    World world(with({.first_byte = 1ms}));
+    const auto upstream = world.upstream();
+    const auto client = world.client();
+    leaves_after_answer(*client);
+    client->receive(get);
+    world.run();
+    CHECK(read_responses(client->written()).at(0).status == 504);
+  }
+  SUBCASE("body") {
+    World world(with({.body = 1ms}));
+    const auto upstream = world.upstream();
+    upstream->responses = {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"};
+    const auto client = world.client();
+    leaves_after_answer(*client);
+    client->receive(get);
+    world.run();
+    CHECK(world.counts.failures.at(0) == "upstream_timeout");
+    CHECK(world.counts.complete == 0);
+  }
+  SUBCASE("they end with the request") {
+    World world([](gw::Config& config) {
+      add_script_routes(config);
+      config.timeouts.client_body = 1ms;
+      config.routes[0].timeouts.client_body = 20s;
+    });
+    const auto upstream = world.upstream();
+    upstream->responses = {ok};
+    const auto client = world.client();
+    client->receive(get + "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
+    leaves_after_answer(*client);
+    client->on_write = [&](std::string_view written) {
+      if (written.find(" 408 ") != written.npos) client->receive_end();
+    };
+    world.run();
+    CHECK(read_responses(client->written()).at(1).status == 408);
+  }
+}

@@ -151,7 +151,7 @@ class Compiler {
     return upstream;
   }
 
-  Handler forward(Snapshot& snapshot, const RouteConfig& route, const ForwardConfig& to) {
+  Forward forward(Snapshot& snapshot, const RouteConfig& route, const ForwardConfig& to) {
     const auto found = snapshot.upstreams.find(to.to);
     if (found != snapshot.upstreams.end()) return Forward(found->second, options_of(*found->second, found->second->options.base_path, route));
     // A URL is an upstream of its own; routes with the same authority share it, each with its base.
@@ -197,8 +197,8 @@ class Compiler {
     return proxy::FixedReply(std::move(response));
   }
 
-  Handler handler(Snapshot& snapshot, const RouteConfig& route) {
-    if (const auto* to = std::get_if<ForwardConfig>(&route.action)) return forward(snapshot, route, *to);
+  // What ends the pipeline of a route that does not forward.
+  Handler handler(const RouteConfig& route) {
     if (const auto* to = std::get_if<RedirectConfig>(&route.action)) return redirect(route, *to);
     if (const auto* fixed = std::get_if<ReplyConfig>(&route.action)) return reply(*fixed);
     const auto* code = std::get_if<HandlerConfig>(&route.action);
@@ -227,8 +227,11 @@ class Compiler {
     if (const auto old = routes_before_.find(name); old != routes_before_.end())
       inherit(std::span(stages).subspan(own), std::span(old->second->pipeline.stages()).subspan(before_->unrouted.stages().size()));
     const bool has_template = route.rewrite || std::holds_alternative<RedirectConfig>(route.action);
-    return std::make_unique<const CompiledRoute>(CompiledRoute{name, Pipeline(std::move(stages)), handler(snapshot, route),
-                                                               shared_.metrics.route(name), bounds(route), has_template});
+    std::shared_ptr<const Forward> forwarding;
+    if (const auto* to = std::get_if<ForwardConfig>(&route.action)) forwarding = std::make_shared<const Forward>(forward(snapshot, route, *to));
+    const bool runs_user_code = std::holds_alternative<HandlerConfig>(route.action);
+    return std::make_unique<const CompiledRoute>(CompiledRoute{name, Pipeline(std::move(stages)), forwarding ? Handler(*forwarding) : handler(route),
+                                                               shared_.metrics.route(name), bounds(route), has_template, forwarding, runs_user_code});
   }
 
   const Config& config_;

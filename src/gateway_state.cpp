@@ -4,6 +4,7 @@
 #include "config/parse.hpp"
 #include "dispatch.hpp"
 #include "exception_text.hpp"
+#include "explain.hpp"
 #include "net/tcp.hpp"
 #include "proxy/connection.hpp"
 #include "proxy/lease.hpp"
@@ -396,6 +397,15 @@ void Gateway::State::reload_and_log() {
     shared.log(LogLevel::error, "reload failed, the old configuration serves on:");
     for (const Problem& p : e.problems()) shared.log(LogLevel::error, p.text());
   }
+}
+
+Explanation Gateway::State::explain(const Request& request) {
+  std::shared_ptr<const proxy::Snapshot> snapshot;
+  {
+    const std::lock_guard lock(change_);
+    snapshot = is_running_ ? snapshot_ : compile_or_throw(config);
+  }
+  return gw::explain(snapshot, request);
 }
 
 Response Gateway::State::dispatch(Request request) {

@@ -3,6 +3,7 @@
 //   gw run gw.yaml        curl 127.0.0.1:8000/foo
 //   gw check gw.yaml
 //   gw routes gw.yaml
+//   gw explain gw.yaml GET /foo/x -H 'x-user: 7'
 //   gw demo               curl 127.0.0.1:8000/foo; curl 127.0.0.1:8000/bar
 #include "demo.hpp"
 
@@ -12,7 +13,9 @@
 
 #include <cstdio>
 #include <iostream>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -39,6 +42,34 @@ void check(const std::string& file) {
 
 void show_routes(const std::string& file) { std::cout << to_text(gw::Gateway::from_file(file).routes()); }
 
+struct Question {
+  std::string method = "GET";
+  std::string target = "/";
+  std::vector<std::string> fields;  // "name: value"
+  bool wants_json = false;
+};
+
+// Throws std::invalid_argument for what is no request.
+gw::Request request_of(const Question& question) {
+  const auto method = gw::parse_method(question.method);
+  if (!method) throw std::invalid_argument("unknown method: " + question.method);
+  gw::Request request(*method, question.target);
+  for (const std::string& field : question.fields) {
+    const std::size_t colon = field.find(':');
+    if (colon == std::string::npos) throw std::invalid_argument("a header is written \"name: value\": " + field);
+    const std::size_t value = field.find_first_not_of(" \t", colon + 1);
+    const std::size_t end = field.find_last_not_of(" \t");
+    request.headers.add(field.substr(0, colon), value == std::string::npos ? "" : field.substr(value, end + 1 - value));
+  }
+  return request;
+}
+
+void explain(const std::string& file, const Question& question) {
+  const gw::Request request = request_of(question);
+  const gw::Explanation explanation = gw::Gateway::from_file(file).explain(request);
+  std::cout << (question.wants_json ? explanation.json() : explanation.text());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -53,6 +84,13 @@ int main(int argc, char** argv) {
   check_command->add_option("FILE", file, "gw.yaml, or JSON when it ends in .json")->required();
   CLI::App* routes_command = cli.add_subcommand("routes", "Print the routes of a configuration file in the order in which they win");
   routes_command->add_option("FILE", file, "gw.yaml, or JSON when it ends in .json")->required();
+  Question question;
+  CLI::App* explain_command = cli.add_subcommand("explain", "Print which route takes a request, why the others do not, and what goes upstream");
+  explain_command->add_option("FILE", file, "gw.yaml, or JSON when it ends in .json")->required();
+  explain_command->add_option("METHOD", question.method, "GET, POST, ...")->required();
+  explain_command->add_option("TARGET", question.target, "/path?query")->required();
+  explain_command->add_option("-H,--header", question.fields, "\"name: value\"; more than once for more")->allow_extra_args(false);
+  explain_command->add_flag("--json", question.wants_json, "Print JSON");
   CLI::App* demo_command = cli.add_subcommand("demo", "Run two small services, foo and bar, and a gateway in front of them");
   demo_command->add_option("--port", port, "Where the gateway listens on 127.0.0.1")->capture_default_str();
   CLI::App* version_command = cli.add_subcommand("version", "Print the version");
@@ -62,10 +100,14 @@ int main(int argc, char** argv) {
     if (*run_command) run(file);
     if (*check_command) check(file);
     if (*routes_command) show_routes(file);
+    if (*explain_command) explain(file, question);
     if (*demo_command) demo::run(port, log_to_stderr);
     if (*version_command) std::cout << "gw " GW_VERSION "\n";
   } catch (const gw::ConfigError& e) {
     std::cerr << e.what() << '\n';
+    return 1;
+  } catch (const std::invalid_argument& e) {
+    std::cerr << "gw: " << e.what() << '\n';
     return 1;
   }
   return 0;

@@ -4,6 +4,7 @@
 
 #include <gw/config.hpp>
 #include <gw/context.hpp>
+#include <gw/explain.hpp>
 #include <gw/log.hpp>
 #include <gw/middleware.hpp>
 #include <gw/route_tree.hpp>
@@ -108,7 +109,7 @@ class GW_EXPORT Server {
 /// An API gateway: a configuration, and while it runs the workers that serve it.
 ///
 /// Building (routes, stages, upstreams, listeners) is for one thread, before start. Afterwards
-/// `apply`, `reload` and `post` may be called from any thread; `stop` and `dispatch` from any but the
+/// `apply`, `reload`, `explain` and `post` may be called from any thread; `stop` and `dispatch` from any but the
 /// gateway's own workers, that is, not from stages and handlers (asserted). Several gateways in one
 /// process do not know of each other.
 ///
@@ -210,6 +211,13 @@ class GW_EXPORT Gateway {
   /// worker's thread. Before start it compiles the present configuration each time.
   Response dispatch(Request request);
   Response dispatch(Method method, std::string_view target, Body body = {}) { return dispatch(Request(method, target, std::move(body))); }
+
+  /// What would happen to `request`: which route takes it, why the others do not, and the head that would go upstream, made by the
+  /// code that serves requests. No stage and no handler of the program runs, and nothing is sent. A request without Host is for
+  /// `localhost`. Before start it compiles the present configuration, and throws `ConfigError` as `check` does.
+  ///
+  ///     std::cout << app.explain(gw::Request(gw::Method::get, "/users/7")).text();
+  Explanation explain(const Request& request);
 
   /// Runs `f` on worker `worker` (0 .. workers-1) of a gateway that runs; what it throws is logged.
   void post(unsigned worker, std::function<void()> f);

@@ -22,6 +22,7 @@
 
 #include <gw/upstream.hpp>
 #include <gw/config.hpp>
+#include <gw/explain.hpp>
 #include <gw/gateway.hpp>
 #include <gw/blocking.hpp>
 

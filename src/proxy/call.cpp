@@ -16,9 +16,6 @@ constexpr int max_interim_responses = 32;
 
 Failure upstream_failure(Error e, Retry retry = Retry::no) { return Failure(e, Origin::upstream, retry); }
 
-// Whether a request with this method normally has content, so that its absence is told with a length of 0 (RFC 9110 8.6).
-bool anticipates_content(Method m) { return m == Method::post || m == Method::put || m == Method::patch; }
-
 }  // namespace
 
 Task<> Caller::interim(const Response&) { co_return; }
@@ -146,18 +143,12 @@ void Call::compose_head(const Caller& caller) {
   head_.clear();
   caller.write_head(head_, endpoint_->host_field);
   const bool is_empty = body_.empty();
+  append_request_framing(head_, method_, !is_empty, body_size_);
   is_upload_complete_ = is_empty;
-  if (!is_empty && !body_size_) {
-    head_ += "Transfer-Encoding: chunked\r\n";
-  } else if (!is_empty || anticipates_content(method_)) {
-    append_content_length(head_, body_size_.value_or(0));
-    if (!is_empty) {
-      first_content_ = body_.ready().value_or(Chunk{});
-      uploaded_ = first_content_.size();
-      is_upload_complete_ = uploaded_ == *body_size_;
-    }
-  }
-  head_ += "\r\n";
+  if (is_empty || !body_size_) return;
+  first_content_ = body_.ready().value_or(Chunk{});
+  uploaded_ = first_content_.size();
+  is_upload_complete_ = uploaded_ == *body_size_;
 }
 
 void Call::begin_head() {

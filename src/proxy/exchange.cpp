@@ -50,20 +50,26 @@ Task<> nothing() { co_return; }
 
 Task<> Forward::operator()(Context& c) const { return static_cast<Exchange&>(*ContextAccess::host(c)).forward(*this); }
 
-Task<> Exchange::forward(const Forward& forward) {
+// Whether the request can go upstream; its path is made.
+bool Exchange::prepare(const Forward& forward) {
   if (is_loop(context.req, worker_.shared.pseudonym)) {
     context.fail(Failure(Error::loop_detected));
-    return nothing();
+    return false;
   }
-  const Forward::Options& options = forward.options_;
+  const std::optional<Template>& to = forward.options_.rewrite;
   rewritten_.clear();
-  if (options.rewrite && !options.rewrite->append_path(rewritten_, template_values())) {
+  if (to && !to->append_path(rewritten_, template_values())) {
     context.fail(Failure(Error::bad_path, Origin::client));
-    return nothing();
+    return false;
   }
   forward_ = &forward;
-  Call& call = Call::begin(worker_, calls, forward.upstream_, {context.req.method, std::move(context.req.body), wants_upgrade_, &options.timeouts},
-                           snapshot().limits);
+  return true;
+}
+
+Task<> Exchange::forward(const Forward& forward) {
+  if (!prepare(forward)) return nothing();
+  const UpstreamTimeouts& timeouts = forward.options_.timeouts;
+  Call& call = Call::begin(worker_, calls, forward.upstream_, {context.req.method, std::move(context.req.body), wants_upgrade_, &timeouts}, snapshot().limits);
   forwarded_ = &call;
   return call.run(*this, context.res);
 }
@@ -97,6 +103,19 @@ void Exchange::begin(const Peer& peer) {
   if (!peer.trusted) return;
   const ClaimedClient client = claimed_client(context.req.headers, peer.address, *peer.trusted);
   ContextAccess::set_client(context, client.address, client.scheme);
+}
+
+const Handler& Exchange::find(bool wants_upgrade) {
+  wants_upgrade_ = wants_upgrade;
+  find_route();
+  return *handler_;
+}
+
+bool Exchange::compose_head(std::string& out, const Forward& forward, std::string_view host_field) {
+  if (!prepare(forward)) return false;
+  write_head(out, host_field);
+  append_request_framing(out, context.req.method, !context.req.body.empty(), context.req.body.size());
+  return true;
 }
 
 bool Exchange::run_now(bool wants_upgrade) {

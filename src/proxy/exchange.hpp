@@ -55,6 +55,7 @@ class Forward {
 
   /// Answers with the upstream's response, its body unread, or fails.
   Task<> operator()(Context& c) const;
+  const UpstreamState& upstream() const noexcept { return *upstream_; }
 
  private:
   friend class Exchange;
@@ -76,6 +77,12 @@ class Exchange final : public detail::Host, private Caller {
   /// `context.res`, its body unread. False: something has to wait; call `run` for it.
   bool run_now(bool wants_upgrade);
   Task<> run() { return pipeline_->run(context, *handler_); }
+  /// Finds the route of `context.req` as `run_now` does, and runs nothing. The handler that would end the pipeline: the route's, or the
+  /// snapshot's for what no route takes.
+  const Handler& find(bool wants_upgrade);
+  /// Appends the head that `forward` sends to the endpoint with this Host, framing included. False if it sends none; then the context
+  /// has a reply.
+  bool compose_head(std::string& out, const Forward& forward, std::string_view host_field);
   /// Nobody waits for the response any more: makes what waits for an upstream fail soon.
   void abandon(Failure failure);
   /// The call whose connection is to become a tunnel, if the response is a 101; or null.
@@ -109,6 +116,7 @@ class Exchange final : public detail::Host, private Caller {
   void bound(const CompiledRoute& route);
   bool is_body_above(std::uint64_t limit) const;
   Task<> forward(const Forward& forward);
+  bool prepare(const Forward& forward);
 
   // The caller of what is forwarded.
   void write_head(std::string& out, std::string_view host_field) const override;

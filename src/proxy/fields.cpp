@@ -199,6 +199,14 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
   if (wants_trailers) out += "TE: trailers\r\n";
 }
 
+void append_request_framing(std::string& out, Method method, bool has_content, std::optional<std::uint64_t> size) {
+  // With these methods the absence of content is told with a length of 0 (RFC 9110 8.6).
+  const bool is_anticipated = method == Method::post || method == Method::put || method == Method::patch;
+  if (has_content && !size) out += "Transfer-Encoding: chunked\r\n";
+  else if (has_content || is_anticipated) append_content_length(out, has_content ? *size : 0);
+  out += "\r\n";
+}
+
 bool is_loop(const Request& request, std::string_view pseudonym) {
   for (const auto& [name, value] : request.headers) {
     if (kind_of(name) != Kind::via) continue;

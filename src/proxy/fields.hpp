@@ -8,6 +8,7 @@
 #include "h1/codec.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,6 +45,9 @@ struct ForwardedFor {
 /// X-Forwarded-* and Forwarded of a peer that is not trusted are replaced; those of a trusted one are
 /// kept and completed (docs/client_address.md).
 void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym, bool is_upgrade);
+
+/// Appends how the end of a request's content is told, and the end of the head. `size` is that of the content, if known.
+void append_request_framing(std::string& out, Method method, bool has_content, std::optional<std::uint64_t> size);
 
 /// Whether `request` came through the gateway called `pseudonym` before.
 bool is_loop(const Request& request, std::string_view pseudonym);

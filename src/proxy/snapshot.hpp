@@ -20,6 +20,8 @@ namespace gw {
 inline namespace v0 {
 namespace proxy {
 
+class Forward;
+
 /// What a path can be asked with, when the method of a request was not among it.
 struct AllowedMethods {
   MethodSet methods;
@@ -40,6 +42,8 @@ struct CompiledRoute {
   std::shared_ptr<RouteMetrics> metrics;
   std::optional<Bounds> bounds{};  ///< nothing: those of the gateway
   bool has_template = false;       ///< the handler needs the parameters as they were matched
+  std::shared_ptr<const Forward> forward{};  ///< a copy of the handler, if it is one that forwards
+  bool runs_user_code = false;     ///< the handler is not gw's own
 };
 
 /// Router, pipelines and upstreams of one configuration. Shared by all workers; a request keeps the

@@ -157,7 +157,7 @@ bool Template::append_path(std::string& out, const TemplateValues& values) const
   const std::size_t slashes = std::min(out.find_first_not_of('/', begin), out.size()) - begin;
   if (slashes != 1) out.replace(begin, slashes, 1, '/');
   std::string scratch;
-  const std::optional<std::string_view> normal = normalize_path(std::string_view(out).substr(begin), scratch);
+  const std::optional<std::string_view> normal = normalize_path(std::string_view(out).substr(begin), scratch, values.path.find("//") != std::string_view::npos);
   if (!normal) return false;
   if (normal->data() == scratch.data()) out.replace(begin, std::string::npos, *normal);
   return true;

@@ -1,8 +1,8 @@
 """Checks that what the documentation shows is true.
 
     snippets_test.py cpp ROOT COMPILER [FLAG...]   every ```cpp block compiles
-    snippets_test.py config ROOT GW                every ```yaml and ```json block passes `gw check`, and every `$ gw check`, `$ gw routes` and
-                                                   `$ gw version` of a ```console block answers what the page says
+    snippets_test.py config ROOT GW                every ```yaml and ```json block passes `gw check`, and every `$ gw check`, `$ gw routes`,
+                                                   `$ gw explain` and `$ gw version` of a ```console block answers what the page says
 
 The pages are README.md, docs/**/*.md and examples/**/*.md. A block is checked unless a comment says otherwise. Comments
 stand directly above the block and do not show on the page:
@@ -18,6 +18,7 @@ function that has `gw::Gateway& app` and `gw::Context& c`. What needs regular ex
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -131,8 +132,8 @@ def check_config(root, program):
                 continue
             if block.kind == "console":
                 for command, expected in transcripts(block.code):
-                    words = command.split()
-                    if words[:2] not in (["gw", "check"], ["gw", "routes"], ["gw", "version"]):
+                    words = shlex.split(command)
+                    if words[:2] not in (["gw", "check"], ["gw", "explain"], ["gw", "routes"], ["gw", "version"]):
                         continue
                     for name, text in pages.get(block.page, {}).items():
                         (gw.folder / name).write_text(text)

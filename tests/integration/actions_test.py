@@ -2,6 +2,7 @@
 import json
 import threading
 
+import explaining
 import harness
 
 GROUPS = json.loads((harness.ROOT / "tests" / "data" / "route_actions.json").read_text())
@@ -39,6 +40,7 @@ class Actions(harness.TestCase):
             self.assertEqual((response.body.decode(), response.get("content-type")), (case["answer"], case.get("type")))
         sent = ["%s %s" % (r.method, r.target) for r in backend.requests[before:]]
         self.assertEqual(sent, [case["sent"]] if "sent" in case else [])
+        self.compare(case, gw, method, target, backend.requests[before:])
         if "sent" in case:
             self.assertEqual(backend.requests[-1].body.decode(), case.get("body", ""))
 
@@ -51,8 +53,30 @@ class Actions(harness.TestCase):
             client.send("%s %s HTTP/1.1\r\n%s\r\n" % (method, target, "".join("%s: %s\r\n" % field for field in fields)))
             return client.read(method)
 
+    def compare(self, case, gw, method, target, requests):
+        """That `gw explain` says the same about the request."""
+        fields = [tuple(field) for field in case.get("fields", [])]
+        if not any(name == "Host" for name, _ in fields):
+            fields.insert(0, ("Host", "test.example"))
+        if "body" in case:
+            fields.append(("Content-Length", str(len(case["body"]))))
+        said = explaining.explain(gw, method, target, fields)
+        self.assertEqual(said["route"] or "", case["route"])
+        # An upstream answers, or gw itself.
+        stages = [s for route in gw.config["routes"] if route["name"] == said["route"] for s in route["use"]]
+        if requests:
+            explaining.assert_same_head(self, said["head"], requests[0])
+        elif "body_limit" not in json.dumps(stages):
+            self.assertEqual((said["status"], said["location"], said["head"]), (case["status"], case.get("location", ""), []))
+        self.assertEqual(len(said["lost"]), len(gw.config["routes"]) - (1 if said["route"] else 0))
+        for lost in said["lost"]:
+            self.assertTrue(lost["lost_on"], lost)
+
     def test_paths_are_rewritten_for_the_upstream(self):
         self.group("paths on their way to an upstream")
+
+    def test_the_right_route_is_taken_and_its_fields_go_upstream(self):
+        self.group("which of several routes, and which fields go upstream")
 
     def test_redirects_go_where_they_should_and_nowhere_else(self):
         self.group("redirects")

@@ -1,0 +1,146 @@
+#include "explain.hpp"
+
+#include "h1/codec.hpp"
+#include "proxy/exchange.hpp"
+#include "proxy/worker.hpp"
+#include "route_precedence.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+namespace gw {
+inline namespace v0 {
+namespace {
+
+constexpr std::string_view client_address = "<client address>";
+// No listener has port 0, so this is what stands for the port of the one that would be asked.
+constexpr std::string_view unknown_port = "X-Forwarded-Port: 0", listener_port = "X-Forwarded-Port: <listener port>";
+
+class NoClient final : public proxy::Client {
+ public:
+  Task<> interim(const Response&) override { co_return; }
+};
+
+// A body of which only the declared size is known.
+class Declared final : public Body::Source {
+ public:
+  explicit Declared(std::optional<std::uint64_t> size) : size_(size) {}
+  Task<Result<Chunk>> read() override { co_return Failure(Error::client_gone, Origin::client); }
+  std::optional<std::uint64_t> size() const override { return size_; }
+
+ private:
+  std::optional<std::uint64_t> size_;
+};
+
+// The request as a client would write it, so that it is read as a client's.
+std::string wire_text(const Request& request) {
+  std::string text;
+  text.append(to_string(request.method)).append(" ").append(request.target()).append(" HTTP/1.1\r\n");
+  if (!request.headers.has("host")) text += "Host: localhost\r\n";
+  for (const auto& [name, value] : request.headers) text.append(name).append(": ").append(value).append("\r\n");
+  const std::size_t size = request.body.text().size();
+  if (size > 0 && !request.headers.has("content-length") && !request.headers.has("transfer-encoding"))
+    text += "Content-Length: " + std::to_string(size) + "\r\n";
+  return text + "\r\n";
+}
+
+class Explainer {
+ public:
+  Explainer(const std::shared_ptr<const proxy::Snapshot>& snapshot, const Request& request)
+      : snapshot_(*snapshot), text_(wire_text(request)), codec_(snapshot->limits) {
+    shared_.pseudonym = "<gateway>";
+    worker_.publish(snapshot);
+    result_.request = std::string(to_string(request.method)) + ' ' + std::string(request.target());
+  }
+
+  Explanation explain() {
+    Context& c = exchange_.context;
+    const Result<std::size_t> size = codec_.head(text_, c.req);
+    if (!size || *size == 0) {
+      result_.status = status_of(size ? make_error_code(Error::malformed_request) : size.error().code);
+      return std::move(result_);
+    }
+    if (codec_.framing() == h1::Framing::length) c.req.body = Body(std::make_unique<Declared>(codec_.length()));
+    if (codec_.framing() == h1::Framing::chunked) c.req.body = Body(std::make_unique<Declared>(std::nullopt));
+    exchange_.begin(proxy::Peer{client_address, 0});
+    const Handler& handler = exchange_.find(codec_.wants_upgrade());
+    result_.path = c.req.path();
+
+    const proxy::CompiledRoute* route = find_route(c.route());
+    if (route) result_.route = route->name;
+    if (&handler == &snapshot_.bad_path) list_lost_on_bad_path();
+    else list_lost(route);
+    for (const Stage& stage : (route ? route->pipeline : snapshot_.unrouted).stages()) result_.stages.push_back(stage.name());
+    const bool is_taken = route && &handler == &route->handler;
+    if (is_taken && route->forward) forward(*route->forward);
+    else if (is_taken && route->runs_user_code) result_.is_handler = true;
+    else Pipeline({}).run_now(c, handler);
+    if (c.has_reply()) {
+      result_.status = c.res.status;
+      result_.location = c.res.headers["location"];
+    }
+    return std::move(result_);
+  }
+
+ private:
+  const proxy::CompiledRoute* find_route(std::string_view name) const {
+    for (const auto& route : snapshot_.routes)
+      if (route->name == name) return route.get();
+    return nullptr;
+  }
+
+  // A path that cannot be read was compared with nothing.
+  void list_lost_on_bad_path() {
+    for (const RouteRule& rule : snapshot_.router.rules()) result_.lost.push_back({rule.name, "path", std::string(message_of(make_error_code(Error::bad_path)))});
+  }
+
+  void list_lost(const proxy::CompiledRoute* winner) {
+    const Request& r = exchange_.context.req;
+    // Both spellings, for routes that keep slashes and for the others.
+    std::string merged, unmerged;
+    const std::string_view raw = r.target().substr(0, r.target().find('?'));
+    const RouteQuery query{r.method, r.authority(), normalize_path(raw, merged).value_or(r.path()), r.query(), &r.headers,
+                           normalize_path(raw, unmerged, true).value_or(r.path())};
+    const RouteRule* won = nullptr;
+    for (const RouteRule& rule : snapshot_.router.rules())
+      if (winner && rule.name == winner->name) won = &rule;
+    for (const RouteRule& rule : snapshot_.router.rules()) {
+      if (&rule == won) continue;
+      RouteReason reason = why_not(rule, query);
+      if (reason.on.empty() && won) reason = why_preferred(*won, rule, query);
+      result_.lost.push_back({rule.name, std::move(reason.on), std::move(reason.why)});
+    }
+  }
+
+  void forward(const proxy::Forward& forward) {
+    const auto& endpoints = forward.upstream().endpoints;
+    std::string head;
+    if (!exchange_.compose_head(head, forward, endpoints.size() == 1 ? std::string_view(endpoints[0]->host_field) : "<endpoint>")) return;
+    result_.upstream = forward.upstream().name;
+    for (const auto& endpoint : endpoints) result_.endpoints.push_back(endpoint->host_field);
+    for (std::string_view rest = head; !rest.starts_with("\r\n");) {
+      const std::size_t end = rest.find("\r\n");
+      const std::string_view line = rest.substr(0, end);
+      result_.head.emplace_back(line == unknown_port ? listener_port : line);
+      rest.remove_prefix(end + 2);
+    }
+  }
+
+  const proxy::Snapshot& snapshot_;
+  const std::string text_;
+  Explanation result_;
+  NoClient client_;
+  proxy::Shared shared_;
+  proxy::Worker worker_{shared_, 1};
+  h1::RequestCodec codec_;
+  proxy::Exchange exchange_{worker_, client_};
+};
+
+}  // namespace
+
+Explanation explain(const std::shared_ptr<const proxy::Snapshot>& snapshot, const Request& request) {
+  return Explainer(snapshot, request).explain();
+}
+
+}  // namespace v0
+}  // namespace gw

@@ -1,0 +1,20 @@
+/// \file
+/// Level 5: the way of a request up to the point where something would happen.
+#pragma once
+
+#include <gw/explain.hpp>
+#include <gw/message.hpp>
+
+#include "proxy/snapshot.hpp"
+
+#include <memory>
+
+namespace gw {
+inline namespace v0 {
+
+/// Explains a request without body or with a text. A request without Host is for `localhost`; for the rest its fields are taken as
+/// a client's. Runs neither stages nor handlers of the program, and sends nothing. Any thread.
+Explanation explain(const std::shared_ptr<const proxy::Snapshot>& snapshot, const Request& request);
+
+}  // namespace v0
+}  // namespace gw

@@ -161,6 +161,15 @@ constexpr bool iequals_eight(std::uint64_t a, std::uint64_t b) noexcept {
   return ((difference << 2) & ~letter & (each * 0x80)) == 0;
 }
 
+/// The same for one word at each of two places.
+template <class Word>
+bool iequals_words(const char* a, const char* b) noexcept {
+  Word x, y;
+  std::memcpy(&x, a, sizeof x);
+  std::memcpy(&y, b, sizeof y);
+  return iequals_eight(x, y);
+}
+
 constexpr bool iequals_one(unsigned char a, unsigned char b) noexcept {
   const unsigned char lower = a | 0x20;
   return a == b || (lower == (b | 0x20) && lower >= 'a' && lower <= 'z');
@@ -171,16 +180,18 @@ constexpr bool iequals_one(unsigned char a, unsigned char b) noexcept {
 /// ASCII comparison without case, as field names need it (RFC 9110 5.1).
 constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
-  std::size_t i = 0;
   if (!std::is_constant_evaluated()) {
-    for (; i + 8 <= a.size(); i += 8) {
-      std::uint64_t x, y;
-      std::memcpy(&x, a.data() + i, 8);
-      std::memcpy(&y, b.data() + i, 8);
-      if (!detail::iequals_eight(x, y)) return false;
+    // Whole words from the left, then one that ends at the end and may look at some bytes again.
+    if (a.size() >= 8) {
+      for (std::size_t i = 0; i + 8 < a.size(); i += 8)
+        if (!detail::iequals_words<std::uint64_t>(a.data() + i, b.data() + i)) return false;
+      return detail::iequals_words<std::uint64_t>(a.data() + a.size() - 8, b.data() + b.size() - 8);
     }
+    if (a.size() >= 4)
+      return detail::iequals_words<std::uint32_t>(a.data(), b.data()) &&
+             detail::iequals_words<std::uint32_t>(a.data() + a.size() - 4, b.data() + b.size() - 4);
   }
-  for (; i < a.size(); ++i)
+  for (std::size_t i = 0; i < a.size(); ++i)
     if (!detail::iequals_one(static_cast<unsigned char>(a[i]), static_cast<unsigned char>(b[i]))) return false;
   return true;
 }
@@ -214,7 +225,8 @@ template <class F>
 void for_each_element(std::string_view list, F&& f) {
   std::size_t start = 0;
   bool quoted = false;
-  for (std::size_t i = 0; i <= list.size(); ++i) {
+  // Most lists have one element, of which only the ends matter.
+  for (std::size_t i = list.find(',') == list.npos ? list.size() : 0; i <= list.size(); ++i) {
     if (i < list.size()) {
       if (list[i] == '"') quoted = !quoted;
       else if (quoted && list[i] == '\\' && i + 1 < list.size()) ++i;

@@ -143,7 +143,6 @@ Task<> BasicAuth::operator()(Context& c, Next next) const {
     return !s.consumer_header.empty() && detail::is_same_for_cgi(f.name, s.consumer_header);
   });
   if (!token || count > 1 || s.users.empty()) co_return detail::refuse(c, s.challenge);
-  if (detail::is_named_by_connection(c.req.headers, s.consumer_header)) co_return c.fail(Failure(Error::bad_field, Origin::client));
 
   const Digest digest = detail::sha256(s.secret, *token);
   const std::string* user = s.remembered.find(digest, detail::Remembered::Clock::now());

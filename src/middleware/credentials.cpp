@@ -108,12 +108,6 @@ bool is_same_for_cgi(std::string_view name, std::string_view field) noexcept {
   return std::equal(name.begin(), name.end(), field.begin(), [&](char a, char b) { return folded(a) == folded(b); });
 }
 
-bool is_named_by_connection(const Headers& headers, std::string_view field) {
-  return std::any_of(headers.begin(), headers.end(), [&](const Headers::Field& f) {
-    return f.name.size() == 10 && iequals(f.name, "connection") && has_element(f.value, field);
-  });
-}
-
 void refuse(Context& c, std::string_view challenge) {
   c.fail(Failure(Error::unauthorized, Origin::client));
   c.res.headers.add("WWW-Authenticate", challenge);

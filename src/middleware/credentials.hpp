@@ -37,10 +37,6 @@ std::string realm_mistake(std::string_view realm);
 /// from "-". Without case.
 bool is_same_for_cgi(std::string_view name, std::string_view field) noexcept;
 
-/// Whether one of the client's `Connection` fields names `field`: it would be taken out of the request on its way to
-/// the upstream (RFC 9110 7.6.1), and so whatever the gateway says there.
-bool is_named_by_connection(const Headers& headers, std::string_view field);
-
 /// Answers 401 with a challenge.
 void refuse(Context& c, std::string_view challenge);
 

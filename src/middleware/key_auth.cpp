@@ -159,7 +159,6 @@ void KeyAuth::request(Context& c) const {
   const auto key = taken.key();
   const auto found = key ? s.consumers.find(detail::sha256(*key)) : s.consumers.end();
   if (found == s.consumers.end()) return detail::refuse(c, s.challenge);
-  if (detail::is_named_by_connection(c.req.headers, s.consumer_header)) return c.fail(Failure(Error::bad_field, Origin::client));
   c.set_consumer(found->second);
   if (!s.consumer_header.empty()) c.req.headers.borrow(s.consumer_header, found->second);
 }

@@ -127,6 +127,7 @@ bool Exchange::run_now(bool wants_upgrade) {
 void Exchange::find_route() {
   const Snapshot& s = snapshot();
   Request& request = context.req;
+  remove_nominated(request.headers);
   pipeline_ = &s.unrouted;
   metrics_ = s.unrouted_metrics.get();
   handler_ = &s.no_route;

@@ -152,6 +152,12 @@ void strip_hop_by_hop(Headers& headers, bool keep_upgrade) {
   });
 }
 
+void remove_nominated(Headers& headers) {
+  const Nominated nominated(headers);
+  if (nominated.empty()) return;
+  headers.remove_if([&](const Headers::Field& f) { return kind_of(f.name) == Kind::end_to_end && nominated.has(f.name); });
+}
+
 void append_content_length(std::string& out, std::uint64_t length) {
   out += "Content-Length: ";
   append_number(out, length);
@@ -165,15 +171,11 @@ void append_last_chunk(std::string& out, const Headers& trailers) {
 }
 
 void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym, bool is_upgrade) {
-  const Nominated nominated(request.headers);
   std::string_view upgrade;
   bool wants_trailers = false;
   for (const auto& [name, value] : request.headers) {
     switch (kind_of(name)) {
-      case Kind::end_to_end:
-        if (!nominated.empty() && nominated.has(name)) break;
-        [[fallthrough]];
-      case Kind::via: case Kind::date:
+      case Kind::end_to_end: case Kind::via: case Kind::date:
         append_field(out, name, value);
         break;
       case Kind::upgrade: upgrade = value; break;

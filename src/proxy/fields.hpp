@@ -22,6 +22,10 @@ namespace proxy {
 /// Upgrade stays too, for a 101.
 void strip_hop_by_hop(Headers& headers, bool keep_upgrade = false);
 
+/// Removes the fields that a client's Connection names, and leaves the others: done as soon as a request is there, so that a
+/// client has no way to take out what stages add afterwards (RFC 9110 7.6.1).
+void remove_nominated(Headers& headers);
+
 /// Appends "name: value\r\n".
 inline void append_field(std::string& out, std::string_view name, std::string_view value) {
   constexpr std::size_t framing = std::string_view(": \r\n").size();

@@ -39,6 +39,7 @@ std::string forwarded(std::string_view fields, const proxy::ForwardedFor& from, 
   Request request(gw::Method::get, "/");
   request.version = version;
   request.headers = fields_of(fields);
+  proxy::remove_nominated(request.headers);
   std::string out;
   proxy::append_forwarded_fields(out, request, from, "gw-1", is_upgrade);
   std::string text;
@@ -89,6 +90,17 @@ TEST_CASE("fields: what concerns one connection only does not go on") {
     proxy::strip_hop_by_hop(headers);
     CHECK(text_of(headers) == out);
   }
+}
+
+TEST_CASE("fields: what Connection names is gone before stages add fields of that name") {
+  Request request(gw::Method::get, "/");
+  request.headers = fields_of("Connection: close, x-tenant, host|X-Tenant: mine|Host: a");
+  proxy::remove_nominated(request.headers);
+  CHECK(text_of(request.headers) == "Connection: close, x-tenant, host|Host: a");
+  request.headers.set("X-Tenant", "blue");
+  std::string out;
+  proxy::append_forwarded_fields(out, request, {}, "gw-1", false);
+  CHECK(out == "X-Tenant: blue\r\nVia: 1.1 gw-1\r\n");
 }
 
 TEST_CASE("fields: Upgrade stays where a 101 needs it") {

@@ -10,6 +10,7 @@ if(TARGET gw_tool)
   install(TARGETS gw_tool)
 endif()
 install(DIRECTORY include/gw DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+install(FILES docs/gw.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/gw)
 install(EXPORT gwTargets NAMESPACE gw:: DESTINATION ${package_dir})
 
 configure_package_config_file(cmake/gwConfig.cmake.in gwConfig.cmake INSTALL_DESTINATION ${package_dir})

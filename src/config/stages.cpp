@@ -235,7 +235,7 @@ void read_stage(const Value& place, const std::string& name, const Value* option
     return;
   }
   if (options)
-    return place.problem("stage " + quote(name) + " is not built in and takes no options" + did_you_mean(name, built_in_stages()));
+    return place.problem("stage " + quote(name) + " is not built in and takes no options" + did_you_mean_or_known(name, built_in_stages()));
   out.emplace_back(name, place.place());
 }
 

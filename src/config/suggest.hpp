@@ -62,6 +62,15 @@ std::string did_you_mean(std::string_view word, const Range& candidates) {
   return best.empty() ? std::string() : " (did you mean " + quote(best) + "?)";
 }
 
+/// The same, and if nothing is near `word`, what there is: `; known are "listen", "routes"`.
+template <class Range>
+std::string did_you_mean_or_known(std::string_view word, const Range& candidates) {
+  if (std::string near = did_you_mean(word, candidates); !near.empty()) return near;
+  std::string all;
+  for (const auto& candidate : candidates) all += (all.empty() ? "; known are " : ", ") + quote(candidate);
+  return all;
+}
+
 }  // namespace config
 }  // namespace v0
 }  // namespace gw

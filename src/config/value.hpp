@@ -152,7 +152,7 @@ bool read_map(const Value& value, T& out, const Key<T> (&keys)[n]) {
     }
     all_known = false;
     const std::string_view meant = closest(name, names);
-    value.key_problem(i, "unknown key " + quote(name) + did_you_mean(name, names));
+    value.key_problem(i, "unknown key " + quote(name) + did_you_mean_or_known(name, names));
     if (!meant.empty() && !value.has(meant)) find(meant)->read(value.entry_as(i, meant), out);
   }
   return all_known;

@@ -2,6 +2,8 @@
 /// Level 5: explanations as text and as JSON.
 #include <gw/explain.hpp>
 
+#include "middleware/json_log.hpp"
+
 #include <gw/http.hpp>
 
 #include <rapidjson/prettywriter.h>
@@ -18,7 +20,12 @@ namespace rapid = RAPIDJSON_NAMESPACE;
 using Writer = rapid::PrettyWriter<rapid::StringBuffer>;
 
 void key(Writer& out, std::string_view name) { out.Key(name.data(), static_cast<rapid::SizeType>(name.size())); }
-void text(Writer& out, std::string_view value) { out.String(value.data(), static_cast<rapid::SizeType>(value.size())); }
+// Fields may hold any byte; JSON is UTF-8.
+void text(Writer& out, std::string_view value) {
+  std::string quoted;
+  detail::append_json_string(quoted, value);
+  out.RawValue(quoted.data(), quoted.size(), rapid::kStringType);
+}
 
 void member(Writer& out, std::string_view name, std::string_view value) {
   key(out, name);

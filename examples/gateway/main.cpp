@@ -11,10 +11,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -53,7 +55,15 @@ struct Question {
 gw::Request request_of(const Question& question) {
   const auto method = gw::parse_method(question.method);
   if (!method) throw std::invalid_argument("unknown method: " + question.method);
-  gw::Request request(*method, question.target);
+  // "http://host/path" is a path and a Host field, whatever -H says (RFC 9112 3.2.2).
+  std::string target = question.target, host;
+  if (constexpr std::string_view scheme = "http://"; target.starts_with(scheme)) {
+    const std::size_t end = std::min(target.find_first_of("/?", scheme.size()), target.size());
+    host = target.substr(scheme.size(), end - scheme.size());
+    target.erase(0, end);
+    if (!target.starts_with('/')) target.insert(0, 1, '/');
+  }
+  gw::Request request(*method, target);
   for (const std::string& field : question.fields) {
     const std::size_t colon = field.find(':');
     if (colon == std::string::npos) throw std::invalid_argument("a header is written \"name: value\": " + field);
@@ -61,6 +71,7 @@ gw::Request request_of(const Question& question) {
     const std::size_t end = field.find_last_not_of(" \t");
     request.headers.add(field.substr(0, colon), value == std::string::npos ? "" : field.substr(value, end + 1 - value));
   }
+  if (!host.empty()) request.headers.set("Host", host);
   return request;
 }
 
@@ -88,7 +99,7 @@ int main(int argc, char** argv) {
   CLI::App* explain_command = cli.add_subcommand("explain", "Print which route takes a request, why the others do not, and what goes upstream");
   explain_command->add_option("FILE", file, "gw.yaml, or JSON when it ends in .json")->required();
   explain_command->add_option("METHOD", question.method, "GET, POST, ...")->required();
-  explain_command->add_option("TARGET", question.target, "/path?query")->required();
+  explain_command->add_option("TARGET", question.target, "/path?query, or http://host/path?query")->required();
   explain_command->add_option("-H,--header", question.fields, "\"name: value\"; more than once for more")->allow_extra_args(false);
   explain_command->add_flag("--json", question.wants_json, "Print JSON");
   CLI::App* demo_command = cli.add_subcommand("demo", "Run two small services, foo and bar, and a gateway in front of them");

@@ -102,8 +102,8 @@ TEST_CASE("resolver: many who ask at once wait for one look-up, each on its own 
   Names names;
   names.answer("a", {"192.0.2.1"});
   names.hold(true);
-  Resolver resolver(names.lookup());
   asio::io_context one, two;
+  Resolver resolver(names.lookup());
   int told = 0;
   for (int i = 0; i < 10; ++i) {
     for (asio::io_context* worker : {&one, &two}) {
@@ -207,10 +207,10 @@ TEST_CASE("resolver: a worker may be destroyed while it waits, once the resolver
   Names names;
   names.answer("a", {"192.0.2.1"});
   names.hold(true);
+  asio::io_context staying;  // outlives the resolver, whose thread may still be about to leave `post`
   Resolver resolver(names.lookup());
   bool is_told = false;
   auto leaving = std::make_unique<asio::io_context>();
-  asio::io_context staying;
   const auto work = asio::make_work_guard(staying);
   resolver.known("a");
   resolver.when_known("a", *leaving, [&](std::shared_ptr<const Addresses>) { is_told = true; });

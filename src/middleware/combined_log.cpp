@@ -1,18 +1,13 @@
 #include "middleware/combined_log.hpp"
 
-#include <array>
+#include "middleware/plain_text.hpp"
+
 #include <charconv>
 
 namespace gw {
 inline namespace v0 {
 namespace detail {
 namespace {
-
-constexpr auto is_plain = [] {
-  std::array<bool, 256> table{};
-  for (unsigned c = 0x20; c < 0x7f; ++c) table[c] = c != '"' && c != '\\';
-  return table;
-}();
 
 void append_number(std::string& out, std::uint64_t number) {
   char digits[20];
@@ -43,14 +38,12 @@ void append_cached_time(std::string& out, std::chrono::sys_seconds time) {
 void append_quotable(std::string& out, std::string_view text) {
   if (text.empty()) out += '-';
   std::size_t copied = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i; (i = plain_end(text, copied)) < text.size(); copied = i + 1) {
     const auto c = static_cast<unsigned char>(text[i]);
-    if (is_plain[c]) continue;
     constexpr std::string_view digits = "0123456789ABCDEF";
     out.append(text, copied, i - copied).append("\\x");
     out += digits[c >> 4];
     out += digits[c & 15];
-    copied = i + 1;
   }
   out.append(text, copied);
 }

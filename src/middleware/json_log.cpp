@@ -1,7 +1,8 @@
 #include "middleware/json_log.hpp"
 
+#include "middleware/plain_text.hpp"
+
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace gw {
@@ -10,13 +11,6 @@ namespace detail {
 namespace {
 
 using namespace std::chrono;
-
-/// ASCII that stands for itself in a JSON string. DEL may, but would reach a terminal.
-constexpr auto is_plain = [] {
-  std::array<bool, 256> table{};
-  for (unsigned c = 0x20; c < 0x7f; ++c) table[c] = c != '"' && c != '\\';
-  return table;
-}();
 
 /// How many bytes the character of UTF-8 at the front of `text` has; 0: what is there is none (RFC 3629 4).
 std::size_t length_of_character(std::string_view text) {
@@ -97,18 +91,15 @@ void append_json_string(std::string& out, std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
   out += '"';
   std::size_t copied = 0;
-  for (std::size_t i = 0; i < text.size();) {
+  for (std::size_t i = 0; (i = plain_end(text, i)) < text.size();) {
     const auto c = static_cast<unsigned char>(text[i]);
-    if (is_plain[c]) {
-      ++i;
-      continue;
-    }
     const std::size_t length = c < 0x80 ? 0 : length_of_character(text.substr(i));
     if (length > 0) {
       i += length;
       continue;
     }
     out.append(text, copied, i - copied);
+    // DEL may stand for itself in JSON, but would reach a terminal.
     if (c >= 0x80) out += "\\ufffd";
     else if (c == '"' || c == '\\') out.append({'\\', static_cast<char>(c)});
     else out.append({'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]});

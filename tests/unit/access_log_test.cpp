@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <sstream>
@@ -116,6 +117,22 @@ TEST_CASE("access_log: text from outside stays inside its quotes and its line") 
     gw::detail::append_quotable(out, std::string(1, static_cast<char>(c)));
     CHECK((out.size() == 1) == (c >= 0x20 && c < 0x7f && c != '"' && c != '\\'));
   }
+}
+
+TEST_CASE("access_log: every byte is told apart at every place of a text") {
+  for (int byte = 0; byte < 256; ++byte)
+    for (std::size_t place = 0; place <= 20; ++place) {
+      const char c = static_cast<char>(byte);
+      std::string text(21, 'v');
+      text[place] = c;
+      char escaped[5];
+      std::snprintf(escaped, sizeof escaped, "\\x%02X", static_cast<unsigned>(byte));
+      const bool is_plain = byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\';
+      std::string out;
+      gw::detail::append_quotable(out, text);
+      INFO("byte ", byte, " at ", place);
+      CHECK(out == std::string(place, 'v') + (is_plain ? std::string(1, c) : escaped) + std::string(20 - place, 'v'));
+    }
 }
 
 TEST_CASE("access_log: times are UTC and look the same in every locale") {

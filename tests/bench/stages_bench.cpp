@@ -183,6 +183,10 @@ std::vector<Subject> subjects() {
   all.push_back({"key_auth, query", {gw::key_auth(query)}, {}, "/users/7?key=0123456789abcdef0123456789abcdef&full=1"});
   all.push_back({"cors, same origin", {gw::cors(cors)}});
   all.push_back({"cors, other origin", {gw::cors(cors)}, {{"Origin", "https://app.example"}}});
+  all.push_back({"ip_filter", {gw::ip_filter({.allow = {"192.0.2.0/24"}, .deny = {"192.0.2.66"}})}});
+  all.push_back({"rate_limit, by client", {gw::rate_limit({.rate = 1'000'000'000})}});
+  all.push_back({"rate_limit, by header", {gw::rate_limit({.rate = 1'000'000'000, .by = gw::RateLimitBy::header, .header = "X-Api-Key"})}, {{"X-Api-Key", key}}});
+  all.push_back({"body_limit", {gw::body_limit({.size = 1024})}});
   all.push_back({"access_log, combined", {gw::access_log({.file = "/dev/null"})}});
   all.push_back({"access_log, json", {gw::access_log({.file = "/dev/null", .format = gw::AccessLogFormat::json})}});
   all.push_back({"empty, awaited", {}, {}, "/users/7?full=1", true});

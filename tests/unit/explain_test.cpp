@@ -135,7 +135,7 @@ TEST_CASE("explain: bytes that are no UTF-8 leave JSON what it is") {
   app.prefix("/").forward("one");
   gw::Request request(Method::get, "/");
   request.headers.add("x-name", "caf\xe9 \xc3\xa9");
-  CHECK(app.explain(request).json().find("\"x-name: caf\xef\xbf\xbd \xc3\xa9\"") != std::string::npos);
+  CHECK(app.explain(request).json().find("\"x-name: caf\\ufffd \xc3\xa9\"") != std::string::npos);
 }
 
 TEST_CASE("explain: a configuration that is wrong is told as check tells it") {

@@ -1,5 +1,7 @@
 #include <gw/context.hpp>
 
+#include <algorithm>
+#include <array>
 #include <initializer_list>
 
 namespace gw {
@@ -17,7 +19,12 @@ constexpr std::uint64_t mixed(std::uint64_t x) noexcept {
 
 /// Writes 16 digits.
 char* put_hex(char* out, std::uint64_t word) noexcept {
-  for (int shift = 60; shift >= 0; shift -= 4) *out++ = "0123456789abcdef"[(word >> shift) & 15];
+  static constexpr auto pairs = [] {
+    std::array<char, 512> table{};
+    for (std::size_t i = 0; i < table.size(); ++i) table[i] = "0123456789abcdef"[i % 2 == 0 ? i / 32 : i / 2 % 16];
+    return table;
+  }();
+  for (int shift = 56; shift >= 0; shift -= 8) out = std::copy_n(pairs.data() + 2 * ((word >> shift) & 255), 2, out);
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include "middleware/rate_table.hpp"
 
+#include <array>
 #include <charconv>
 
 namespace gw {
@@ -34,33 +35,38 @@ const RateLimitOptions& checked(const RateLimitOptions& o) {
   return o;
 }
 
-// What the tightest limit has said so far about this request.
+// What the tightest limit has said so far about this request, and the fields that tell it.
 struct Quota {
   std::uint64_t limit = 0;
   std::uint64_t remaining = 0;
   std::uint64_t reset = 0;  // nanoseconds
+  std::array<std::array<char, 20>, 4> digits;
 
   void tighten(std::uint64_t burst, const Verdict& v) {
     if (limit > 0 && (remaining < v.remaining || (remaining == v.remaining && reset >= v.reset))) return;
-    *this = {burst, v.remaining, v.reset};
+    limit = burst;
+    remaining = v.remaining;
+    reset = v.reset;
+  }
+
+  // A slot lives as long as the headers, which borrow from it.
+  void set(Headers& headers, std::size_t place, std::string_view name, std::uint64_t number) {
+    char* const begin = digits[place].data();
+    const char* const end = std::to_chars(begin, begin + digits[place].size(), number).ptr;
+    headers.remove(name);
+    headers.borrow(name, {begin, static_cast<std::size_t>(end - begin)});
   }
 };
-
-void set_number(Headers& headers, std::string_view name, std::uint64_t number) {
-  char digits[20];
-  const char* end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  headers.set(name, {digits, static_cast<std::size_t>(end - digits)});
-}
 
 // Whole seconds: a client that waits so long does not come too early.
 std::uint64_t seconds(std::uint64_t nanoseconds) { return (nanoseconds + 999'999'999) / 1'000'000'000; }
 
 void tell(Context& c) {
-  const Quota* quota = c.find_slot<Quota>();
-  if (!quota) return;
-  set_number(c.res.headers, "RateLimit-Limit", quota->limit);
-  set_number(c.res.headers, "RateLimit-Remaining", quota->remaining);
-  set_number(c.res.headers, "RateLimit-Reset", seconds(quota->reset));
+  if (!c.find_slot<Quota>()) return;
+  Quota& quota = c.slot<Quota>();
+  quota.set(c.res.headers, 0, "RateLimit-Limit", quota.limit);
+  quota.set(c.res.headers, 1, "RateLimit-Remaining", quota.remaining);
+  quota.set(c.res.headers, 2, "RateLimit-Reset", seconds(quota.reset));
 }
 
 }  // namespace
@@ -77,10 +83,11 @@ class RateLimiter {
   void request(Context& c) const {
     const auto now = std::chrono::nanoseconds(options_.now().time_since_epoch()).count();
     const Verdict verdict = table_->take(key_of(c), static_cast<std::uint64_t>(now), rate_);
-    c.slot<Quota>().tighten(rate_.burst, verdict);
+    Quota& quota = c.slot<Quota>();
+    quota.tighten(rate_.burst, verdict);
     if (verdict.is_granted) return;
     c.fail(Failure(Error::rate_limited, Origin::client));
-    set_number(c.res.headers, "Retry-After", seconds(verdict.retry));
+    quota.set(c.res.headers, 3, "Retry-After", seconds(verdict.retry));
     tell(c);
   }
 

@@ -16,9 +16,8 @@ namespace detail {
 /// 32 bytes of SHA-256 (FIPS 180-4).
 using Digest = std::array<unsigned char, 32>;
 
-/// The digest of `first` followed by `second`. Any thread; does not allocate after a thread's first call. Throws
-/// std::runtime_error if libcrypto has no SHA-256, or no memory.
-Digest sha256(std::string_view first, std::string_view second = {});
+/// The digest of `first` followed by `second`. Any thread; does not allocate.
+Digest sha256(std::string_view first, std::string_view second = {}) noexcept;
 
 /// Whether the bytes are equal, in a time that depends on their number alone.
 bool is_equal(const void* a, const void* b, std::size_t size) noexcept;

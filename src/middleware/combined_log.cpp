@@ -2,17 +2,10 @@
 
 #include "middleware/plain_text.hpp"
 
-#include <charconv>
-
 namespace gw {
 inline namespace v0 {
 namespace detail {
 namespace {
-
-void append_number(std::string& out, std::uint64_t number) {
-  char digits[20];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
-}
 
 void append_two_digits(std::string& out, unsigned number) {
   out += static_cast<char>('0' + number / 10);

@@ -3,7 +3,6 @@
 #include "middleware/plain_text.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace gw {
 inline namespace v0 {
@@ -34,11 +33,6 @@ void append_digits(std::string& out, std::uint64_t number, int digits) {
   char text[20];
   for (int i = digits; i-- > 0; number /= 10) text[i] = static_cast<char>('0' + number % 10);
   out.append(text, static_cast<std::size_t>(digits));
-}
-
-void append_number(std::string& out, std::uint64_t number) {
-  char digits[20];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
 /// Null for what is not known.

@@ -1,18 +1,26 @@
 /// \file
-/// Level 4: what of a text can stand in a line of a log as it is.
+/// Level 4: what the formats of a log line share: numbers, and what of a text can stand there as it is.
 #pragma once
 
 #include <gw/version.hpp>
 
 #include <bit>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 namespace gw {
 inline namespace v0 {
 namespace detail {
+
+/// Appends `number` in decimal.
+inline void append_number(std::string& out, std::uint64_t number) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
 
 /// Whether `c` stands for itself in a quoted text: visible ASCII and space, but neither `"` nor `\`.
 constexpr bool is_plain(char c) noexcept { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }

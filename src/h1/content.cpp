@@ -75,7 +75,6 @@ ContentReader::ContentReader(Parser::Kind kind, const Limits& limits, std::uint6
     : parser_(kind), trailer_guard_(HeadGuard::Kind::trailers, limits), usual_body_limit_(body_limit), body_limit_(body_limit), trailer_limit_(limits.head) {}
 
 void ContentReader::reset() noexcept {
-  parser_.reset();
   chunk_guard_ = {};
   state_ = State::ended;
   framing_ = Framing::none;
@@ -90,8 +89,7 @@ void ContentReader::reset() noexcept {
   trailers_.clear();
 }
 
-/// Shows llhttp the start line and the fields that frame the message. The guard has read every byte of the others, and
-/// to read them once more costs more than all else of a head.
+/// Shows llhttp the start line and the fields that frame the message. The guard has read every byte of the others.
 bool ContentReader::show_head(const HeadGuard& guard, std::string_view head) noexcept {
   std::size_t from = guard.start();
   const auto feed_to = [&](std::size_t end) { return from == end || parser_.feed(head.substr(from, end - from)); };
@@ -108,8 +106,11 @@ bool ContentReader::show_head(const HeadGuard& guard, std::string_view head) noe
 std::optional<Error> ContentReader::start(const HeadGuard& guard, std::string_view head, Framing framing, std::uint64_t length) noexcept {
   framing_ = framing;
   length_ = left_ = length;
-  parser_.expect(framing, length);
-  if (!show_head(guard, head) || !parser_.has_accepted_head()) return Error::malformed_request;
+  if (framing == Framing::chunked) {
+    parser_.reset();
+    parser_.expect(framing, length);
+    if (!show_head(guard, head) || !parser_.has_accepted_head()) return Error::malformed_request;
+  }
   switch (framing) {
     case Framing::none: state_ = State::ended; break;
     case Framing::length: state_ = length > 0 ? State::counted : State::ended; break;

@@ -64,8 +64,8 @@ class ContentReader {
   /// Forgets the message and a limit of its own; keeps memory.
   void reset() noexcept;
 
-  /// Begins the body that belongs to `head`, of which `guard` found the end. Errors: `malformed_request` if
-  /// llhttp does not accept the head or frames it otherwise.
+  /// Begins the body that belongs to `head`, of which `guard` found the end. llhttp reads chunks, so it sees the head of a message that
+  /// has some. Errors: `malformed_request` if it does not accept that head, or frames it otherwise.
   std::optional<Error> start(const HeadGuard& guard, std::string_view head, Framing framing, std::uint64_t length) noexcept;
 
   /// Replaces the limit of the body that has begun: `read` fails with `body_too_large` at a declared length or the head of a chunk

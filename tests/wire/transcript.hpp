@@ -4,6 +4,7 @@
 #pragma once
 
 #include "h1/codec.hpp"
+#include "h1/parser.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -133,13 +134,25 @@ inline std::string framing_text(gw::h1::Framing framing, std::uint64_t length) {
 
 inline std::string version_text(gw::Version version) { return version == gw::Version::http10 ? "1.0" : "1.1"; }
 
+/// Requires that llhttp accepts a head that a codec has accepted, and finds the same end of the message: docs/design/007.
+inline void require_second_opinion(gw::h1::Parser::Kind kind, std::string_view head, gw::h1::Framing framing, std::uint64_t length) {
+  gw::h1::Parser parser(kind);
+  parser.expect(framing, length);
+  require(parser.feed(head) && parser.has_accepted_head(), "llhttp frames a message as gw does");
+}
+
 /// Reads a head with `codec`; false after a failure or if bytes are missing.
 template <class Codec, class Message>
 bool read_head(Codec& codec, Connection& connection, Message& message, gw::Origin origin, Transcript& out) {
+  using Kind = gw::h1::Parser::Kind;
   for (;;) {
-    const auto size = codec.head(connection.available(), message);
+    const std::string_view input = connection.available();
+    const auto size = codec.head(input, message);
     if (!size) return out.failure(size.error(), origin), false;
-    if (*size > 0) return connection.consume(*size), true;
+    if (*size > 0) {
+      require_second_opinion(origin == gw::Origin::client ? Kind::request : Kind::response, input.substr(0, *size), codec.framing(), codec.length());
+      return connection.consume(*size), true;
+    }
     if (!connection.receive()) return out.line("more"), false;
   }
 }

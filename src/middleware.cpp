@@ -67,6 +67,8 @@ bool Pipeline::run_now(Context& c, const Handler& last) const {
   return true;
 }
 
+void Pipeline::settle_thrown(Context& c, const std::exception_ptr& error) const { settle(c, nullptr, error); }
+
 Task<> Pipeline::run(Context& c, const Handler& last) const {
   detail::ContextAccess::entered(c) = 0;
   return run_from(c, last, 0);

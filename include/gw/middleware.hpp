@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -245,6 +246,15 @@ class GW_EXPORT Pipeline {
   /// Runs stages and `last` and leaves the answer in `c.res`; there is one afterwards.
   /// All arguments must live until the task has ended.
   Task<> run(Context& c, const Handler& last) const;
+  /// Whether a stage is a coroutine.
+  bool waits() const noexcept { return waits_; }
+  /// Runs request hooks, for whoever answers a request in a way of its own, if no stage waits: how many stages it came to, for `leave`.
+  /// There may be a reply already.
+  std::size_t enter(Context& c) const { return enter(c, 0); }
+  /// What the handler threw, for the same: logged, and answered 500.
+  void settle_thrown(Context& c, const std::exception_ptr& error) const;
+  /// Runs the response hooks behind `enter`; there is a reply.
+  void leave(Context& c, std::size_t reached) const { leave(c, 0, reached); }
   /// Calls the `done` hooks of all stages, in order; what they throw is logged.
   void done(const Context& c) const;
 

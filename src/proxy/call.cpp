@@ -43,7 +43,7 @@ Call& Call::begin(Worker& worker, Calls& calls, std::shared_ptr<const UpstreamSt
 }
 
 Task<> Call::run(Caller& caller, Response& response) {
-  struct Claim {  // the body of the response takes it over; without one the call ends here
+  struct Claim {  // an exception of the request's body ends the call
     ~Claim() {
       if (call) call->end_failed();
     }
@@ -51,56 +51,89 @@ Task<> Call::run(Caller& caller, Response& response) {
   } claim{this};
 
   // 1. Pick an endpoint.
-  prepare(caller);
-  for (bool is_second = false; outcome_; is_second = true) {
-    // 2. Acquire a connection.
-    if (!is_second) reuse_lease();
-    if (!lease_) {
-      Result<Lease> connected = co_await Lease::connect(worker_, endpoint_, *upstream_, timeouts_->connect);
-      if (!connected) {
-        outcome_ = connected.error();
-        break;
-      }
-      lease_ = std::move(*connected);
+  if (step_ == Step::begin) prepare(caller);
+  while (outcome_ || may_replace_lease()) {
+    if (!outcome_) {
+      outcome_ = {};
+      lease_.close();
+      buffer_.clear();
+      is_second_ = true;
+      step_ = Step::unsent;
     }
-    const bool is_reused = lease_.is_reused();
-    if (is_reused) counters().reused.add();
-
-    // 3. Send the head and what is there of the body; the rest of the body uploads beside.
-    std::error_code ec = send_head();
-    const bool nothing_sent = ec && ec != asio::error::would_block;
-    if (ec == asio::error::would_block) ec = co_await pieces_.write(lease_.transport(), timeouts_->body);
-    if (nothing_sent) {
-      outcome_ = upstream_failure(Error::upstream_reset, is_reused ? Retry::fresh : Retry::no);
-    } else {
-      if (!ec) begin_upload();
-      // 4. Read the head of the response, even if not all could be sent: it may say why.
-      begin_head();
-      Step step = advance_head(response, false);
-      while (step == Step::blocked || step == Step::interim) {
-        bool is_readable = false;
-        if (step == Step::interim) {
-          co_await caller.interim(response);
-          drop_interim();
-        } else {
-          is_readable = has_time_left(co_await lease_.transport().until(Side::read, time_left()));
+    if (step_ == Step::unsent) {
+      // 2. Acquire a connection.
+      if (!lease_ && !is_second_) reuse_lease();
+      if (!lease_) {
+        Result<Lease> connected = co_await Lease::connect(worker_, endpoint_, *upstream_, timeouts_->connect);
+        if (!connected) {
+          outcome_ = connected.error();
+          break;
         }
-        step = advance_head(response, is_readable);
+        lease_ = std::move(*connected);
       }
-      if (step == Step::complete) break;
+      // 3. Send the head and what is there of the body; the rest of the body uploads beside.
+      step_ = send(response);
     }
+    if (step_ == Step::writing) step_ = sent(co_await pieces_.write(lease_.transport(), timeouts_->body), response);
 
-    // A reused connection that broke before it answered was stale: once more on a new one.
-    if (outcome_.error().retry != Retry::fresh || is_second || !(nothing_sent || may_repeat())) break;
-    outcome_ = {};
-    lease_.close();
-    buffer_.clear();
+    // 4. Read the head of the response, even if not all could be sent: it may say why.
+    while (step_ == Step::blocked || step_ == Step::interim) {
+      bool is_readable = false;
+      if (step_ == Step::interim) {
+        co_await caller.interim(response);
+        drop_interim();
+      } else {
+        is_readable = has_time_left(co_await lease_.transport().until(Side::read, time_left()));
+      }
+      step_ = advance_head(response, is_readable);
+    }
+    if (step_ == Step::complete) break;
   }
-  if (outcome_) {
+  claim.call = nullptr;
+  conclude(caller, response);
+}
+
+bool Call::begin_now(Caller& caller, Response& response) {
+  try {
+    prepare(caller);
+  } catch (...) {
+    end_failed();
+    throw;
+  }
+  if (!outcome_) return false;
+  reuse_lease();
+  if (!lease_) return false;
+  step_ = send(response);
+  if (step_ != Step::blocked) return false;
+  caller_ = &caller;
+  response_ = &response;
+  lease_.transport().watch(Side::read, timeouts_->first_byte, &Call::head_arrived, this);
+  return true;
+}
+
+void Call::head_arrived(void* self, Wake why) {
+  Call& call = *static_cast<Call*>(self);
+  Caller& caller = *std::exchange(call.caller_, nullptr);
+  call.step_ = call.advance_head(*call.response_, call.has_time_left(why));
+  if (call.step_ == Step::complete) call.conclude(caller, *call.response_);
+  else caller.stalled();
+}
+
+// A reused connection that broke before it answered was stale: once more on a new one, if that is safe.
+bool Call::may_replace_lease() const noexcept {
+  return outcome_.error().retry == Retry::fresh && !is_second_ && (is_nothing_sent_ || may_repeat());
+}
+
+// The last that a call does before somebody reads its response; a failed one is over.
+void Call::conclude(Caller& caller, Response& response) {
+  const Result<> outcome = outcome_;
+  if (outcome) {
     counters().statuses.add(static_cast<std::uint32_t>(response.status));
-    response.body = Body(std::exchange(claim.call, nullptr), &Call::release);
+    response.body = Body(this, &Call::release);
+  } else {
+    end_failed();
   }
-  caller.received(outcome_);
+  caller.received(outcome);
 }
 
 // Without a failure it was an exception that ended the call.
@@ -110,7 +143,7 @@ void Call::end_failed() {
 }
 
 void Call::prepare(const Caller& caller) {
-  outcome_ = {};
+  step_ = Step::unsent;
   body_size_ = body_.size();
   const std::shared_ptr<Endpoint>* picked = upstream_->pick(worker_.random);
   if (!picked) {
@@ -132,11 +165,22 @@ void Call::reuse_lease() {
   while (lease_ && !(is_idempotent(method_) && is_upload_complete_) && !lease_.transport().is_quiet());
 }
 
-std::error_code Call::send_head() {
+Call::Step Call::send(Response& response) {
+  if (lease_.is_reused()) counters().reused.add();
   pieces_ = Gather();
   pieces_.add(head_);
   pieces_.add(first_content_);
-  return pieces_.write_now(lease_.transport());
+  const std::error_code ec = pieces_.write_now(lease_.transport());
+  if (ec == asio::error::would_block) return Step::writing;
+  is_nothing_sent_ = static_cast<bool>(ec);
+  if (is_nothing_sent_) return fail(upstream_failure(Error::upstream_reset, lease_.is_reused() ? Retry::fresh : Retry::no));
+  return sent(ec, response);
+}
+
+Call::Step Call::sent(std::error_code ec, Response& response) {
+  if (!ec) begin_upload();
+  begin_head();
+  return advance_head(response, false);
 }
 
 void Call::compose_head(const Caller& caller) {
@@ -325,7 +369,13 @@ Task<> Call::upload() {
 void Call::abandon(Failure failure) {
   if (failure_ || has_ended_) return;
   failure_ = failure;
-  if (lease_) lease_.interrupt();
+  if (caller_) {
+    // Not from inside this call: with the next tick.
+    lease_.transport().unwatch(Side::read);
+    lease_.transport().watch(Side::read, Duration(0), &Call::head_arrived, this);
+  } else if (lease_) {
+    lease_.interrupt();
+  }
 }
 
 void Call::end_response() {
@@ -346,13 +396,16 @@ void Call::finish_lease() {
   else lease_.close();
 }
 
+void Call::stop_upload() {
+  if (!is_sending()) return;
+  is_aborted_ = true;
+  lease_.close();
+  body_.cancel();
+}
+
 void Call::release(Body::Source* self) {
   Call& call = *static_cast<Call*>(self);
-  if (call.is_sending()) {
-    call.is_aborted_ = true;
-    call.lease_.close();
-    call.body_.cancel();
-  }
+  call.stop_upload();
   call.drop();
 }
 
@@ -375,7 +428,9 @@ void Call::reset() {
   first_content_ = {};
   worker_.buffers.give(std::move(buffer_));
   buffer_ = Buffer();
-  has_ended_ = is_upload_begun_ = is_uploading_ = is_upload_complete_ = is_aborted_ = false;
+  has_ended_ = is_upload_begun_ = is_uploading_ = is_upload_complete_ = is_aborted_ = is_second_ = is_nothing_sent_ = false;
+  step_ = Step::begin;
+  outcome_ = {};
   failure_.reset();
 }
 

@@ -29,8 +29,10 @@ class Caller {
   virtual void write_head(std::string& out, std::string_view host_field) const = 0;
   /// An interim response (1xx) of the upstream. Optional.
   virtual Task<> interim(const Response& response);
-  /// The head of the response has come, or a failure.
+  /// The head of the response has come, or a failure. After `Call::begin_now` the caller may end the call here.
   virtual void received(Result<> outcome) = 0;
+  /// What `Call::begin_now` has begun needs `Call::run` to go on.
+  virtual void stalled() {}
 };
 
 /// The calls of a client's request, so that it can abandon them, and wait for the end of their
@@ -42,8 +44,11 @@ struct Calls {
 };
 
 /// One exchange with an upstream: the numbered steps of docs/life_of_a_request.md from "pick" to
-/// "give back". All that waits up to the head of the response is one coroutine, `run`: a frame of its
-/// own for every step would cost more than the steps. It is the source of the response's body, too: dropping that body ends the call.
+/// "give back". It is the source of the response's body, too: dropping that body ends the call.
+///
+/// Nearly always there is a free connection, which takes the request at once and later has the head of the response in one piece:
+/// then `begin_now` is all that is called, and no coroutine runs. Everything else is `run`: one coroutine, since a frame of its own for
+/// every step would cost more than the steps.
 ///
 /// The request body may still be uploading while the response comes in; then a coroutine of its own
 /// keeps the call alive until it has ended. Calls are recycled by their worker.
@@ -70,8 +75,16 @@ class Call final : public Body::Source {
   /// request's body, which is passed on instead.
   Task<> run(Caller& caller, Response& response);
 
+  /// Begins what `run` does, with the same effects. True: the request was sent, and `caller` hears `received` or `stalled` when there is
+  /// something to read; both arguments must live until then. False: `run` has to go on with it. What the request's body throws is passed on,
+  /// and ends the call.
+  bool begin_now(Caller& caller, Response& response);
+
   /// Makes what waits for the upstream fail with `failure` soon: nobody is interested any more.
   void abandon(Failure failure);
+
+  /// Makes an upload end soon, of which nobody needs the response any more.
+  void stop_upload();
 
   /// After a 101: the connection, and what already came through it behind the head.
   Transport& transport() { return lease_.transport(); }
@@ -86,12 +99,22 @@ class Call final : public Body::Source {
   void drop();
 
  private:
-  enum class Step { complete, interim, blocked, failed };
+  enum class Step {
+    begin,     // nothing was done
+    unsent,    // there is an endpoint, and perhaps a connection
+    writing,   // head, and what is there of the body, are on their way
+    blocked,   // sent; nothing is there to read
+    interim, complete, failed,
+  };
 
   void prepare(const Caller& caller);
   void reuse_lease();
-  std::error_code send_head();
+  Step send(Response& response);
+  Step sent(std::error_code ec, Response& response);
   void begin_head();
+  static void head_arrived(void* self, Wake why);
+  bool may_replace_lease() const noexcept;
+  void conclude(Caller& caller, Response& response);
   Step advance_head(Response& response, bool is_readable);
   void drop_interim();
   Duration time_left() const;
@@ -138,7 +161,12 @@ class Call final : public Body::Source {
   Limits limits_;
   Buffer buffer_;
 
-  // The head of the response.
+  // How far it is, up to the head of the response.
+  Step step_ = Step::begin;
+  bool is_second_ = false;         // on a new connection, since the first was stale
+  bool is_nothing_sent_ = false;   // the connection broke before it took a byte
+  Caller* caller_ = nullptr;       // who waits without a coroutine, and where the head goes
+  Response* response_ = nullptr;
   Result<> outcome_;
   std::chrono::steady_clock::time_point sent_;     // when the request was, but for an upload
   std::chrono::steady_clock::time_point give_up_;

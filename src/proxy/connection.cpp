@@ -1,11 +1,11 @@
 #include "proxy/connection.hpp"
 
-#include "exception_text.hpp"
 #include "proxy/fields.hpp"
 #include "proxy/gather.hpp"
 #include "proxy/tunnel.hpp"
 
 #include <asio/co_spawn.hpp>
+#include <asio/post.hpp>
 
 #include <algorithm>
 
@@ -20,15 +20,15 @@ namespace {
 // How long an upstream may take before the client is watched for leaving: most answers are there
 // sooner, and watching costs a system call.
 constexpr auto patience = std::chrono::milliseconds(100);
-// A request body that nobody wanted is read up to here, so that the connection can be used again.
-constexpr std::uint64_t discarded_at_most = 256 * 1024;
 // After the last response the client gets this long to read it, before unread bytes of its own turn
 // the close into a reset that would destroy it (RFC 9112 9.6).
 constexpr auto lingering = std::chrono::milliseconds(1000);
-// A client that goes on at once finds its coroutine still there: starting one costs more than keeping
-// it for so long.
-constexpr Duration brief_rest = std::chrono::seconds(1);
+// A client that sends one request behind the other gets so many answers, then other connections have their turn. It also bounds
+// how deep the functions that go on behind a request can nest.
+constexpr int answered_in_a_row = 16;
 constexpr Duration watch_forever = std::chrono::hours(24);
+
+bool is_client_gone(const Context& c) { return c.failure() && c.failure()->code == Error::client_gone; }
 
 }  // namespace
 
@@ -49,8 +49,7 @@ void Connection::start(Worker& worker, std::shared_ptr<Transport> transport, Ori
 
 void Connection::idle() {
   const Timeouts& t = (*worker_.snapshot)->timeouts;
-  const Duration limit = is_first_ ? std::min(t.client_header, t.client_idle) : t.client_idle - std::exchange(idle_spent_, Duration(0));
-  transport_->watch(Side::read, std::max(limit, Duration(0)), &Connection::awake, this);
+  transport_->watch(Side::read, is_first_ ? std::min(t.client_header, t.client_idle) : t.client_idle, &Connection::awake, this);
 }
 
 void Connection::awake(void* self, Wake why) {
@@ -60,37 +59,20 @@ void Connection::awake(void* self, Wake why) {
 }
 
 void Connection::begin_serving() {
-  is_serving_ = true;
   session_ = worker_.take_session();
-  session_->begin(*transport_);
-  asio::co_spawn(worker_.io, serve(), [this](std::exception_ptr thrown) {
-    is_serving_ = false;
-    if (thrown) worker_.shared.log(LogLevel::error, "a connection ended by an exception in gw itself");
-    if (session_) {
-      session_->end();
-      worker_.give_session(std::move(session_));
-    }
-    // Without keep-alive `serve` leaves the transport to be closed here.
-    if (thrown || !keep_alive_) worker_.remove(*this);
-    else if (worker_.is_draining) drain();
-    else idle();
-  });
+  session_->begin(*this, *transport_);
+  serve();
 }
 
 void Connection::drain() {
-  if (is_serving_) {
-    // Others look at the worker before they wait for another request.
-    if (is_resting_) transport_->interrupt(Side::read);
-    return;
-  }
-  transport_->unwatch(Side::read);
-  // A request that has arrived already is still answered.
+  // Whoever serves looks at the worker before it rests.
+  if (session_) return;
+  // A request that has arrived already is still answered: `awake` follows.
   if (transport_->is_quiet() || transport_->is_gone()) worker_.remove(*this);
-  else begin_serving();
 }
 
 void Connection::abort() {
-  if (!is_serving_) {
+  if (!session_) {
     worker_.remove(*this);
     return;
   }
@@ -98,41 +80,66 @@ void Connection::abort() {
   transport_->reset();
 }
 
-Task<> Connection::serve() {
-  Session& s = *session_;
-  for (;;) {
-    // 1. Read and parse the head.
-    s.codec->reset();
-    Step step = advance_head();
-    if (step == Step::blocked && s.buffer.empty()) {
-      keep_alive_ = true;  // woken for nothing: still idle
-      co_return;
-    }
-    if (step == Step::blocked) step = co_await read_head();
-    if (step == Step::refused) co_await refuse();
-    if (step != Step::complete) break;
-
-    // 2. Find the route, run stages and handler, answer.
-    keep_alive_ = co_await answer();
-    if (!keep_alive_) break;
-
-    // 3. Next request: of what is read already, or after a moment's rest without a buffer; then idle until it comes.
-    s.buffer.unpin();
-    is_first_ = false;
-    if (!s.buffer.empty()) continue;
-    begin_rest();
-    const bool is_awake = !worker_.is_draining && co_await transport_->until(Side::read, idle_spent_) == Wake::ready;
-    is_resting_ = false;
-    if (!is_awake) co_return;
-    s.begin(*transport_);
-  }
-  keep_alive_ = false;
+// Lets a coroutine do what has to wait, and goes on with `then` behind it.
+template <class T, class F>
+void Connection::spawn(Task<T> task, F then) {
+  asio::co_spawn(worker_.io, std::move(task), [this, then](std::exception_ptr thrown, auto... result) {
+    if (!thrown) return then(result...);
+    worker_.shared.log(LogLevel::error, "a connection ended by an exception in gw itself");
+    end();
+  });
 }
 
-void Connection::begin_rest() {
+// --- One request after the other ---------------------------------------------------------------------
+// Each function does a part, and whatever comes behind it that need not wait. Those that return a bool say true if the request is
+// answered and over; otherwise somebody goes on later, or the connection has ended.
+
+void Connection::serve() {
+  do {
+    session_->codec->reset();
+    const Step step = advance_head();
+    if (step == Step::blocked && session_->buffer.empty()) return rest();  // woken for nothing
+    if (!take_head(step)) return;
+  } while (has_more());
+}
+
+// The next request: of what is read already, or when it comes.
+bool Connection::has_more() {
+  if (!keep_alive_) return end(), false;
+  session_->buffer.unpin();
+  is_first_ = false;
+  if (session_->buffer.empty()) return rest(), false;
+  if (++in_a_row_ < answered_in_a_row) return true;
+  in_a_row_ = 0;
+  asio::post(worker_.io, [this] { serve(); });
+  return false;
+}
+
+void Connection::go_on(bool is_over) {
+  if (is_over && has_more()) serve();
+}
+
+void Connection::rest() {
   session_->end();
-  idle_spent_ = std::min(brief_rest, session_->timeouts.client_idle);
-  is_resting_ = true;
+  worker_.give_session(std::move(session_));
+  idle();
+  if (worker_.is_draining) drain();
+}
+
+void Connection::end() {
+  session_->end();
+  worker_.give_session(std::move(session_));
+  worker_.remove(*this);
+}
+
+bool Connection::take_head(Step step) {
+  switch (step) {
+    case Step::complete: return begin_request();
+    case Step::blocked: spawn(read_head(), [this](Step next) { go_on(take_head(next)); }); break;
+    case Step::refused: spawn(refuse(), [this] { end(); }); break;
+    case Step::closed: end(); break;
+  }
+  return false;
 }
 
 Connection::Step Connection::advance_head() {
@@ -182,10 +189,10 @@ Task<> Connection::refuse() {
   worker_.shared.log(LogLevel::info, line);
 
   const Response response = Response::error(status_of(code), message_of(code));
-  s.head.clear();
-  append_response_head(s.head, response, {h1::Framing::length, response.body.text().size(), false, Version::http11}, worker_.date());
+  std::string head;
+  append_response_head(head, response, {h1::Framing::length, response.body.text().size(), false, Version::http11}, worker_.date());
   Gather pieces;
-  pieces.add(s.head);
+  pieces.add(head);
   pieces.add(response.body.text());
   const std::error_code ec = co_await pieces.write(*transport_, s.timeouts.client_write);
   if (!ec) co_await linger();
@@ -212,182 +219,85 @@ Peer Connection::peer() {
   return {origin_.peer_address, listener.port, is_trusted_ ? listener.trusted.get() : nullptr};
 }
 
-Task<bool> Connection::answer() {
+// Finds the route, runs stages and handler, answers.
+bool Connection::begin_request() {
+  Session& s = *session_;
+  s.exchange.begin(peer());
+  if (s.head_began) ContextAccess::set_started(s.exchange.context, *std::exchange(s.head_began, std::nullopt));
+  begin_body();
+  if (s.exchange.run_now(s.codec->wants_upgrade())) return answer();
+  worker_.wheel.arm(patience_, patience);
+  switch (s.exchange.forward_now()) {
+    case Exchange::Progress::answered: return answer();
+    case Exchange::Progress::forwarded: break;
+    case Exchange::Progress::waits: run_stages(); break;
+  }
+  return false;
+}
+
+void Connection::run_stages() {
+  spawn(session_->exchange.run(), [this] { answered(); });
+}
+
+void Connection::answered() { go_on(answer()); }
+
+bool Connection::answer() {
   Session& s = *session_;
   Context& c = s.exchange.context;
-  s.exchange.begin(peer());
-  if (s.head_began) ContextAccess::set_started(c, *std::exchange(s.head_began, std::nullopt));
-  begin_body();
-  if (!s.exchange.run_now(s.codec->wants_upgrade())) {
-    worker_.wheel.arm(patience_, patience);
-    co_await s.exchange.run();
-  }
-
-  bool is_sent = false;
-  if (Call* upstream = s.exchange.tunnel()) {
-    stop_watching();
-    co_await tunnel(*upstream);
-  } else if (!c.failure() || c.failure()->code != Error::client_gone) {
+  using Sending = Responder::Sending;
+  Sending sending = Sending::failed;
+  const bool is_tunnel = s.exchange.tunnel() != nullptr;
+  if (!is_tunnel && !is_client_gone(c)) {
     // An interim status without a connection behind it would promise what nobody can do.
     if (c.res.status < 200) c.fail(Failure(Error::handler_failed));
-    const Sending sending = begin_response();
-    is_sent = sending == Sending::done || co_await respond(sending);
+    sending = s.responder.begin();
+  }
+  if (sending != Sending::done || s.exchange.calls.uploads > 0 || !s.has_ended) {
+    spawn(finish_answer(sending, is_tunnel), [this] { go_on(true); });
+    return false;
+  }
+  ContextAccess::set_complete(c);
+  stop_watching();
+  s.exchange.end();
+  keep_alive_ = s.responder.keep_alive();
+  return true;
+}
+
+// What is left to do for a request if something has to wait.
+Task<> Connection::finish_answer(Responder::Sending sending, bool is_tunnel) {
+  Session& s = *session_;
+  Context& c = s.exchange.context;
+  keep_alive_ = false;
+  bool is_sent = false;
+  if (is_tunnel) {
+    stop_watching();
+    co_await tunnel(*s.exchange.tunnel());
+  } else if (!is_client_gone(c)) {
+    is_sent = sending == Responder::Sending::done || co_await s.responder.finish(sending);
     if (is_sent) ContextAccess::set_complete(c);
   }
 
   stop_watching();
   // Whatever still reads the request's body ends now, before its memory is used again.
-  c.res.body = Body();
-  if (s.exchange.calls.uploads > 0) s.cancel();
+  if (s.exchange.calls.uploads > 0) {
+    s.exchange.stop_uploads();
+    s.cancel();
+  }
   while (s.exchange.calls.uploads > 0) co_await s.exchange.calls.upload_ended.wait();
   s.exchange.end();
 
-  if (!is_sent) co_return false;
-  if (s.has_ended) co_return keep_alive_;
-  if (keep_alive_) co_return co_await discard_body();
-  co_await linger();
-  co_return false;
-}
-
-// Sends the rest of a response that `begin_response` has begun. False if the client does not have it whole: then the connection
-// must be cut, so that the client can tell (RFC 9112 8).
-Task<bool> Connection::respond(Sending sending) {
-  Session& s = *session_;
-  Context& c = s.exchange.context;
-  for (;;) {
-    if (sending == Sending::waiting) {
-      // The body may be user code, which may throw.
-      std::exception_ptr thrown;
-      try {
-        sending = co_await stream_response();
-      } catch (...) {
-        thrown = std::current_exception();
-      }
-      if (thrown) sending = note_thrown(thrown);
-    }
-    if (sending == Sending::done) co_return true;
-    // While nothing was sent there can be another response; it is a text, so this happens once.
-    if (c.is_head_sent() || !c.res.body.is_stream()) {
-      // Here an end would look like that of the response.
-      if (framing_ == h1::Framing::until_close) transport_->reset();
-      co_return false;
-    }
-    c.fail(Failure(Error::handler_failed));
-    sending = begin_response();
-  }
-}
-
-Connection::Sending Connection::note_thrown(const std::exception_ptr& thrown) {
-  Context& c = session_->exchange.context;
-  c.log(LogLevel::error, "the body of the response threw: " + detail::text_of(thrown));
-  ContextAccess::set_failure(c, Failure(Error::handler_failed));
-  return Sending::failed;
-}
-
-// Composes the head, and sends it with what is there of the body: nearly always all.
-Connection::Sending Connection::begin_response() {
-  Session& s = *session_;
-  Context& c = s.exchange.context;
-  try {
-    compose_response();
-    s.pieces = Gather();
-    s.pieces.add(s.head);
-    const std::optional<Chunk> first = has_response_ended_ ? std::nullopt : c.res.body.ready();
-    if (first && !add_chunk(*first)) return Sending::failed;
-  } catch (...) {
-    return note_thrown(std::current_exception());
-  }
-  ContextAccess::set_head_sent(c);
-  const std::error_code ec = s.pieces.write_now(*transport_);
-  if (ec && ec != asio::error::would_block) return Sending::failed;
-  return !ec && has_response_ended_ ? Sending::done : Sending::waiting;
-}
-
-// Decides how the response ends and composes its head.
-void Connection::compose_response() {
-  Session& s = *session_;
-  Context& c = s.exchange.context;
-  Response& r = c.res;
-
-  const bool is_head = c.req.method == Method::head;
-  const bool has_body = !is_head && r.status >= 200 && r.status != 204 && r.status != 304;
-  has_response_ended_ = !has_body;
-  ResponseFraming framing;
-  framing.client = c.req.version;
-  const std::optional<std::uint64_t> size = r.body.size();
-  if (has_body) {
-    framing_ = size ? h1::Framing::length : c.req.version == Version::http11 ? h1::Framing::chunked : h1::Framing::until_close;
-  } else {
-    // What a handler would have sent is known; what an upstream said is in its Content-Length.
-    framing_ = is_head && !r.body.is_stream() && !r.headers.has("content-length") ? h1::Framing::length : h1::Framing::none;
-  }
-  framing.framing = framing_;
-  framing.length = length_ = size.value_or(0);
-
-  // A body that the client still sends is read to its end first, if that is not much.
-  const bool is_body_bounded = s.has_ended || (s.codec->framing() == h1::Framing::length && s.codec->length() <= discarded_at_most &&
-                                               (!s.codec->expects_continue() || s.has_sent_continue));
-  keep_alive_ = framing.keep_alive = s.codec->keep_alive() && framing_ != h1::Framing::until_close && is_body_bounded && !worker_.is_draining &&
-                                     !(c.failure() && c.failure()->origin == gw::Origin::client && s.failure);
-  s.head.clear();
-  append_response_head(s.head, r, framing, worker_.date());
-}
-
-// Adds a piece of the body, framed, and notes its end. False if it is not the body that was announced.
-bool Connection::add_chunk(Chunk chunk) {
-  Session& s = *session_;
-  Context& c = s.exchange.context;
-  Gather& pieces = s.pieces;
-  if (framing_ == h1::Framing::length) {
-    // A known size ends the body with its last byte; a source that lied about it cannot be passed on.
-    const std::uint64_t left = length_ - c.bytes_sent();
-    if (chunk.size() > left || (chunk.empty() && left > 0)) return false;
-    ContextAccess::add_bytes_sent(c, chunk.size());
-    has_response_ended_ = chunk.size() == left;
-    pieces.add(chunk);
-    return true;
-  }
-  ContextAccess::add_bytes_sent(c, chunk.size());
-  has_response_ended_ = chunk.empty();
-  s.framed.clear();
-  if (framing_ == h1::Framing::chunked) {
-    if (chunk.empty()) append_last_chunk(s.framed, c.res.body.trailers());
-    else h1::append_chunk_head(s.framed, chunk.size());
-  }
-  pieces.add(s.framed);
-  pieces.add(chunk);
-  if (framing_ == h1::Framing::chunked && !chunk.empty()) pieces.add("\r\n");
-  return true;
-}
-
-// Sends what did not fit yet and the rest of the body.
-Task<Connection::Sending> Connection::stream_response() {
-  Session& s = *session_;
-  Context& c = s.exchange.context;
-  for (;;) {
-    if (const std::error_code ec = co_await s.pieces.write(*transport_, s.timeouts.client_write)) co_return Sending::failed;
-    if (has_response_ended_) co_return Sending::done;
-    std::optional<Chunk> chunk = c.res.body.ready();
-    if (!chunk) {
-      const Result<Chunk> next = co_await c.res.body.read();
-      if (!next) {
-        ContextAccess::set_failure(c, next.error());
-        co_return Sending::failed;
-      }
-      chunk = *next;
-    }
-    if (!add_chunk(*chunk)) {
-      ContextAccess::set_failure(c, Failure(Error::handler_failed));
-      co_return Sending::failed;
-    }
-  }
+  if (!is_sent) co_return;
+  keep_alive_ = s.responder.keep_alive();
+  if (s.has_ended) co_return;
+  if (keep_alive_) keep_alive_ = co_await discard_body();
+  else co_await linger();
 }
 
 Task<bool> Connection::discard_body() {
   Session& s = *session_;
   s.is_cancelled = false;
   std::uint64_t discarded = 0;
-  while (discarded <= discarded_at_most) {
+  while (discarded <= Session::discarded_at_most) {
     std::optional<Chunk> chunk = s.ready();
     if (!chunk) {
       const Result<Chunk> next = co_await s.read();
@@ -411,10 +321,10 @@ Task<> Connection::tunnel(Call& upstream) {
   Session& s = *session_;
   Context& c = s.exchange.context;
   ContextAccess::set_head_sent(c);
-  s.head.clear();
-  append_response_head(s.head, c.res, {}, {});
+  std::string head;
+  append_response_head(head, c.res, {}, {});
   Gather pieces;
-  pieces.add(s.head);
+  pieces.add(head);
   if (co_await pieces.write(*transport_, s.timeouts.client_write)) co_return;
   Tunnel relay(worker_, s.timeouts.client_idle);
   co_await relay.run({*transport_, s.buffer}, {upstream.transport(), upstream.buffer()});

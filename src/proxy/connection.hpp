@@ -2,12 +2,10 @@
 /// A client's connection: the life of its requests, in order.
 #pragma once
 
-#include "proxy/gather.hpp"
 #include "proxy/listener_state.hpp"
 #include "proxy/session.hpp"
 #include "proxy/worker.hpp"
 
-#include <exception>
 #include <memory>
 #include <string>
 
@@ -15,10 +13,10 @@ namespace gw {
 inline namespace v0 {
 namespace proxy {
 
-/// One client connection. While it is idle it is this small object with one pending callback. The
-/// coroutine `serve` and a session exist from the first byte of a request until nothing has come for a
-/// second, the session's buffer only while there is something in it. Owned by its worker, which it
-/// leaves by itself.
+/// One client connection. While it is idle it is this small object with one pending callback. From the
+/// first byte of a request to its end it has a session. What a simple request needs runs in plain functions,
+/// from one event to the next; what has to wait otherwise runs as a coroutine, one at a time, and the
+/// functions go on behind it. Owned by its worker, which it leaves by itself.
 class Connection {
  public:
   /// Where a connection comes from.
@@ -40,28 +38,34 @@ class Connection {
   /// Ends the connection now.
   void abort();
 
+  /// There is a response: begins to send it. May end the connection.
+  void answered();
+  /// Runs stages and handler, or what is left of them, as a coroutine.
+  void run_stages();
+
  private:
   enum class Step { complete, blocked, refused, closed };
-  enum class Sending { done, waiting, failed };
 
   static void awake(void* self, Wake why);
-  void begin_serving();
   void idle();
+  void begin_serving();
+  template <class T, class F>
+  void spawn(Task<T> task, F then);
 
-  Task<> serve();
-  void begin_rest();
-  Task<Step> read_head();
+  void serve();
+  bool has_more();
+  void go_on(bool is_over);
+  void rest();
+  void end();
+  bool take_head(Step step);
   Step advance_head();
+  Task<Step> read_head();
   Task<> refuse();
-  Task<bool> answer();
   Peer peer();
   void begin_body();
-  void compose_response();
-  bool add_chunk(Chunk chunk);
-  Sending begin_response();
-  Task<bool> respond(Sending sending);
-  Sending note_thrown(const std::exception_ptr& thrown);
-  Task<Sending> stream_response();
+  bool begin_request();
+  bool answer();
+  Task<> finish_answer(Responder::Sending sending, bool is_tunnel);
   Task<bool> discard_body();
   Task<> tunnel(Call& upstream);
   Task<> linger();
@@ -73,20 +77,12 @@ class Connection {
   Origin origin_;
   std::uint32_t trust_version_ = 0;   // of the listener, when `is_trusted_` was found out
   bool is_trusted_ = false;
-  std::unique_ptr<Session> session_;
-  bool is_serving_ = false;
-  bool is_resting_ = false;           // serving, but between two requests
-  Duration idle_spent_{0};            // of timeouts.client_idle, while resting
-  bool is_first_ = true;
-
-  // State of the response being written.
-  h1::Framing framing_ = h1::Framing::none;
-  bool keep_alive_ = false;
-  std::uint64_t length_ = 0;   // of Framing::length
-  bool has_response_ended_ = false;
-
-  net::Wheel::Deadline patience_;  // after this, look whether the client is still there
+  bool is_first_ = true;              // no request was answered yet
+  bool keep_alive_ = false;           // another request may follow
   bool is_watching_ = false;
+  int in_a_row_ = 0;                  // requests that were answered without a turn for others
+  std::unique_ptr<Session> session_;  // while serving
+  net::Wheel::Deadline patience_;     // after this, look whether the client is still there
 };
 
 }  // namespace proxy

@@ -66,13 +66,14 @@ bool Exchange::prepare(const Forward& forward) {
   return true;
 }
 
-Task<> Exchange::forward(const Forward& forward) {
-  if (!prepare(forward)) return nothing();
+Call& Exchange::begin_call(const Forward& forward) {
   const UpstreamTimeouts& timeouts = forward.options_.timeouts;
   Call& call = Call::begin(worker_, calls, forward.upstream_, {context.req.method, std::move(context.req.body), wants_upgrade_, &timeouts}, snapshot().limits);
   forwarded_ = &call;
-  return call.run(*this, context.res);
+  return call;
 }
+
+Task<> Exchange::forward(const Forward& forward) { return prepare(forward) ? begin_call(forward).run(*this, context.res) : nothing(); }
 
 void Exchange::write_head(std::string& out, std::string_view host_field) const {
   const Request& request = context.req;
@@ -93,6 +94,14 @@ void Exchange::received(Result<> outcome) {
     forwarded_ = nullptr;
     context.fail(outcome.error());
   }
+  if (!std::exchange(tells_client_, false)) return;
+  pipeline_->leave(context, reached_);
+  client_.answered();
+}
+
+void Exchange::stalled() {
+  tells_client_ = false;
+  client_.stalled();
 }
 
 void Exchange::begin(const Peer& peer) {
@@ -124,6 +133,34 @@ bool Exchange::run_now(bool wants_upgrade) {
   return pipeline_->run_now(context, *handler_);
 }
 
+Exchange::Progress Exchange::forward_now() {
+  if (pipeline_->waits() || !route_ || handler_ != &route_->handler || !route_->forward) return Progress::waits;
+  reached_ = pipeline_->enter(context);
+  if (!context.has_reply() && prepare(*route_->forward)) {
+    Call& call = begin_call(*route_->forward);
+    // A body that a stage has wrapped may throw.
+    std::exception_ptr thrown;
+    try {
+      tells_client_ = call.begin_now(*this, context.res);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    if (!thrown) return tells_client_ ? Progress::forwarded : Progress::waits;
+    forwarded_ = nullptr;
+    pipeline_->settle_thrown(context, thrown);
+  }
+  pipeline_->leave(context, reached_);
+  return Progress::answered;
+}
+
+Task<> Exchange::run() { return forwarded_ ? run_forwarded() : pipeline_->run(context, *handler_); }
+
+// What `forward_now` has begun.
+Task<> Exchange::run_forwarded() {
+  co_await forwarded_->run(*this, context.res);
+  pipeline_->leave(context, reached_);
+}
+
 void Exchange::find_route() {
   const Snapshot& s = snapshot();
   Request& request = context.req;
@@ -131,6 +168,7 @@ void Exchange::find_route() {
   pipeline_ = &s.unrouted;
   metrics_ = s.unrouted_metrics.get();
   handler_ = &s.no_route;
+  route_ = nullptr;
   body_limit_ = s.limits.body;
   if (request.path() == "*") return;  // OPTIONS of the gateway itself belongs to no route
 
@@ -158,6 +196,7 @@ void Exchange::find_route() {
   }
   if (unmerged && match.rule->keep_slashes) request.borrow_path(*unmerged);
   const CompiledRoute& route = *s.routes[*match.value];
+  route_ = &route;
   take(route, match.params);
   if (route.has_template) raw_params_ = match.params;
   prefix_length_ = match.prefix_length;
@@ -215,6 +254,10 @@ void Exchange::abandon(Failure failure) {
   for (Call* call : calls.running) call->abandon(failure);
 }
 
+void Exchange::stop_uploads() {
+  for (Call* call : calls.running) call->stop_upload();
+}
+
 Call* Exchange::tunnel() {
   return forwarded_ && context.res.status == 101 && context.res.body.comes_from(*forwarded_) ? forwarded_ : nullptr;
 }
@@ -229,6 +272,7 @@ void Exchange::end() {
   snapshot_.reset();
   forwarded_ = nullptr;
   forward_ = nullptr;
+  route_ = nullptr;
   wants_upgrade_ = false;
   prefix_length_ = 0;
 }

@@ -23,6 +23,10 @@ namespace proxy {
 class Client {
  public:
   virtual ~Client() = default;
+  /// What `Exchange::forward_now` has begun has ended: there is a response. May destroy the exchange.
+  virtual void answered() {}
+  /// What `Exchange::forward_now` has begun needs `Exchange::run` to go on.
+  virtual void stalled() {}
   /// Relays an interim response (1xx), if the client can understand it.
   virtual Task<> interim(const Response& response) = 0;
   /// Sets the deadlines of this request, which its route has of its own.
@@ -76,7 +80,18 @@ class Exchange final : public detail::Host, private Caller {
   /// Finds the route of `context.req`, runs stages and handler, and leaves the response in
   /// `context.res`, its body unread. False: something has to wait; call `run` for it.
   bool run_now(bool wants_upgrade);
-  Task<> run() { return pipeline_->run(context, *handler_); }
+
+  /// How far `forward_now` came.
+  enum class Progress {
+    answered,   ///< a stage replied
+    forwarded,  ///< the request is with an upstream; the client hears `answered` or `stalled` later
+    waits,      ///< nothing has run, or what has needs `run` to go on
+  };
+  /// After `run_now`, which could not: if no stage waits and the route forwards, runs request hooks and sends the request, and the
+  /// response hooks when its response is there. A coroutine for that would cost more than all else of it.
+  Progress forward_now();
+  /// Runs what `run_now` and `forward_now` have left.
+  Task<> run();
   /// Finds the route of `context.req` as `run_now` does, and runs nothing. The handler that would end the pipeline: the route's, or the
   /// snapshot's for what no route takes.
   const Handler& find(bool wants_upgrade);
@@ -85,6 +100,8 @@ class Exchange final : public detail::Host, private Caller {
   bool compose_head(std::string& out, const Forward& forward, std::string_view host_field);
   /// Nobody waits for the response any more: makes what waits for an upstream fail soon.
   void abandon(Failure failure);
+  /// Makes uploads end soon, whose responses nobody reads on.
+  void stop_uploads();
   /// The call whose connection is to become a tunnel, if the response is a 101; or null.
   Call* tunnel();
   /// Whether "Expect: 100-continue" was passed on: then the upstream says when to go on.
@@ -117,11 +134,14 @@ class Exchange final : public detail::Host, private Caller {
   bool is_body_above(std::uint64_t limit) const;
   Task<> forward(const Forward& forward);
   bool prepare(const Forward& forward);
+  Call& begin_call(const Forward& forward);
+  Task<> run_forwarded();
 
   // The caller of what is forwarded.
   void write_head(std::string& out, std::string_view host_field) const override;
   Task<> interim(const Response& response) override { return client_.interim(response); }
   void received(Result<> outcome) override;
+  void stalled() override;
 
   Worker& worker_;
   Client& client_;
@@ -129,6 +149,7 @@ class Exchange final : public detail::Host, private Caller {
   std::shared_ptr<const std::shared_ptr<const Snapshot>> snapshot_;
   const Pipeline* pipeline_ = nullptr;
   const Handler* handler_ = nullptr;
+  const CompiledRoute* route_ = nullptr;
   RouteMetrics* metrics_ = nullptr;
   std::size_t prefix_length_ = 0;
   std::uint64_t body_limit_ = 0;
@@ -139,6 +160,8 @@ class Exchange final : public detail::Host, private Caller {
   bool wants_upgrade_ = false;
   const Forward* forward_ = nullptr;  // once the request is forwarded
   Call* forwarded_ = nullptr;         // its call, unless that failed
+  std::size_t reached_ = 0;           // the stages whose request hooks `forward_now` has run
+  bool tells_client_ = false;         // when there is a response, since no coroutine waits for it
 };
 
 }  // namespace proxy

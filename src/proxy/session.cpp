@@ -1,5 +1,6 @@
 #include "proxy/session.hpp"
 
+#include "proxy/connection.hpp"
 #include "proxy/fields.hpp"
 #include "proxy/gather.hpp"
 
@@ -7,7 +8,8 @@ namespace gw {
 inline namespace v0 {
 namespace proxy {
 
-void Session::begin(Transport& t) {
+void Session::begin(Connection& c, Transport& t) {
+  connection = &c;
   transport = &t;
   head_began.reset();
   const Snapshot& s = **worker.snapshot;
@@ -20,8 +22,13 @@ void Session::begin(Transport& t) {
 void Session::end() {
   worker.buffers.give(std::move(buffer));
   buffer = Buffer();
+  connection = nullptr;
   transport = nullptr;
 }
+
+void Session::answered() { connection->answered(); }
+
+void Session::stalled() { connection->run_stages(); }
 
 std::optional<Chunk> Session::ready() {
   while (!has_ended && !buffer.empty() && !failure) {
@@ -90,7 +97,7 @@ Task<> Session::interim(const Response& response) {
   // HTTP/1.0 knows no interim responses (RFC 9110 15.2).
   if (exchange.context.req.version == Version::http10) co_return;
   if (response.status == 100) has_sent_continue = true;
-  head.clear();
+  std::string head;
   append_response_head(head, response, {}, {});
   Gather hint;
   hint.add(head);

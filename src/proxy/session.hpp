@@ -4,22 +4,26 @@
 
 #include "h1/codec.hpp"
 #include "proxy/exchange.hpp"
-#include "proxy/gather.hpp"
+#include "proxy/responder.hpp"
 
 #include <optional>
-#include <string>
 
 namespace gw {
 inline namespace v0 {
 namespace proxy {
 
+class Connection;
+
 /// The memory of a request: buffer, codec, context. An idle connection has none; workers recycle them.
 /// It is the source of the request's body and the client of its exchange.
 struct Session final : Body::Source, Client {
-  explicit Session(Worker& w) : worker(w), exchange(w, *this) {}
+  explicit Session(Worker& w) : worker(w), exchange(w, *this), responder(*this) {}
 
-  /// Gets ready for a connection, under the worker's present limits.
-  void begin(Transport& t);
+  /// A request body that nobody wanted is read up to so many bytes, so that the connection can be used again.
+  static constexpr std::uint64_t discarded_at_most = 256 * 1024;
+
+  /// Gets ready for a connection and its transport, under the worker's present limits.
+  void begin(Connection& c, Transport& t);
   /// Gives the buffer back.
   void end();
 
@@ -29,13 +33,17 @@ struct Session final : Body::Source, Client {
   std::optional<std::uint64_t> size() const override;
   const Headers& trailers() const override { return codec->trailers(); }
 
+  void answered() override;
+  void stalled() override;
   Task<> interim(const Response& response) override;
   void set_timeouts(Duration client_body, Duration client_write) override;
   void limit_body(std::uint64_t limit) override;
 
   Worker& worker;
+  Connection* connection = nullptr;
   Transport* transport = nullptr;
   Exchange exchange;
+  Responder responder;
   Timeouts timeouts;
   bool has_own_timeouts = false;    ///< of the route; those of the next request are the gateway's again
   Limits limits;
@@ -43,9 +51,6 @@ struct Session final : Body::Source, Client {
   Buffer buffer;
   /// When the head began that did not come in one piece.
   std::optional<std::chrono::steady_clock::time_point> head_began;
-  std::string head;                 ///< of the response
-  std::string framed;               ///< chunk framing of its body
-  Gather pieces;                    ///< what is being written of it
   bool has_ended = true;            ///< the request's body was read to its end
   bool is_cancelled = false;        ///< it will not be read on
   bool has_sent_continue = false;

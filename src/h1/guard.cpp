@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace gw {
 inline namespace v0 {
@@ -52,25 +55,52 @@ std::size_t skip(std::string_view bytes, std::size_t i, std::size_t end, Class w
   return i;
 }
 
-/// The same for values, which are most bytes of a head: eight per turn.
-std::size_t skip_value(std::string_view bytes, std::size_t i, std::size_t end) noexcept {
-  constexpr std::uint64_t each = 0x0101010101010101u;
-  while (std::endian::native == std::endian::little && i + 8 <= end) {
-    std::uint64_t word;
-    std::memcpy(&word, bytes.data() + i, 8);
-    // The lowest marked byte is a control or DEL; marks above it may be borrows of the subtractions.
-    const std::uint64_t is_del = word ^ (each * 0x7f);
-    const std::uint64_t marks = (((word - each * 0x20) & ~word) | ((is_del - each) & ~is_del)) & (each * 0x80);
+#ifdef __SSE2__
+/// Sixteen bytes at a time, where the processor can: bit i tells of byte i.
+__m128i sixteen(const char* text) noexcept { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(text)); }
+unsigned bits(__m128i bytes) noexcept { return static_cast<unsigned>(_mm_movemask_epi8(bytes)); }
+
+/// Which bytes are neither letters nor "-": names of fields rarely have others.
+unsigned unusual_in_name(const char* text) noexcept {
+  const __m128i bytes = sixteen(text);
+  const __m128i lower = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+  const __m128i letters = _mm_and_si128(_mm_cmpgt_epi8(lower, _mm_set1_epi8('a' - 1)), _mm_cmplt_epi8(lower, _mm_set1_epi8('z' + 1)));
+  return bits(_mm_or_si128(letters, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')))) ^ 0xffff;
+}
+
+/// Which bytes are controls or DEL.
+unsigned controls(const char* text) noexcept {
+  const __m128i bytes = sixteen(text);
+  const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+  return bits(_mm_or_si128(low, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f))));
+}
+
+/// `skip` that passes what is usual quickly: `unusual` tells which of sixteen bytes must be looked at.
+template <class F>
+std::size_t skip_usual(std::string_view bytes, std::size_t i, std::size_t end, Class wanted, F unusual) noexcept {
+  while (i + 16 <= end) {
+    const unsigned marks = unusual(bytes.data() + i);
     if (marks == 0) {
-      i += 8;
+      i += 16;
       continue;
     }
-    i += static_cast<std::size_t>(std::countr_zero(marks)) / 8;
-    if (bytes[i] != '\t') return i;
+    i += static_cast<std::size_t>(std::countr_zero(marks));
+    if (!is(bytes[i], wanted)) return i;
     ++i;
   }
-  return skip(bytes, i, end, value_byte);
+  return skip(bytes, i, end, wanted);
 }
+
+std::size_t skip_name(std::string_view bytes, std::size_t i, std::size_t end) noexcept {
+  return skip_usual(bytes, i, end, token_byte, unusual_in_name);
+}
+std::size_t skip_value(std::string_view bytes, std::size_t i, std::size_t end) noexcept {
+  return skip_usual(bytes, i, end, value_byte, controls);
+}
+#else
+std::size_t skip_name(std::string_view bytes, std::size_t i, std::size_t end) noexcept { return skip(bytes, i, end, token_byte); }
+std::size_t skip_value(std::string_view bytes, std::size_t i, std::size_t end) noexcept { return skip(bytes, i, end, value_byte); }
+#endif
 
 std::uint32_t offset(std::size_t i) noexcept { return static_cast<std::uint32_t>(i); }
 
@@ -104,6 +134,7 @@ void HeadGuard::reset() noexcept {
 
 HeadGuard::Scan HeadGuard::scan(std::string_view bytes) {
   const std::size_t window = std::min(bytes.size(), head_limit_);
+  if (seen_ == 0) seen_ = read_start_line(bytes, window);
   while (seen_ < window && state_ != State::done && !error_) seen_ = step(bytes, seen_, window);
   if (state_ == State::done) return {seen_, std::nullopt};
   if (!error_ && seen_ >= head_limit_) refuse(Error::head_too_large);
@@ -155,6 +186,39 @@ std::size_t HeadGuard::step(std::string_view bytes, std::size_t i, std::size_t w
     case State::done: break;
   }
   return i;
+}
+
+/// Takes a start line of HTTP/1.1 that is there as a whole and right, without the states between its parts: nearly all are. Where the
+/// fields begin; 0 leaves it to the states, which say what is wrong with it.
+std::size_t HeadGuard::read_start_line(std::string_view bytes, std::size_t window) {
+  constexpr std::string_view version = "HTTP/1.1 ";
+  constexpr std::string_view rest = " HTTP/1.1\r\n";
+  const std::string_view head = bytes.substr(0, window);
+  if (kind_ == Kind::request) {
+    const std::size_t space = skip(head, 0, std::min(window, method_limit), token_byte);
+    if (space == 0 || space == window || head[space] != ' ') return 0;
+    const std::size_t end = skip(head, space + 1, std::min(window, space + 1 + target_limit_), target_byte);
+    if (end == space + 1 || head.substr(end, rest.size()) != rest) return 0;
+    method_ = {0, offset(space)};
+    target_ = {offset(space + 1), offset(end)};
+    minor_version_ = 1;
+    state_ = State::field;
+    return end + rest.size();
+  }
+  if (kind_ == Kind::response) {
+    const std::size_t code = version.size();
+    const auto digit = [&](std::size_t i) { return head[code + i] - '0'; };
+    const auto is_digit = [&](std::size_t i) { return digit(i) >= 0 && digit(i) <= 9; };
+    if (window < code + 4 || head.substr(0, code) != version || head[code + 3] != ' ') return 0;
+    if (digit(0) < 1 || digit(0) > 5 || !is_digit(1) || !is_digit(2)) return 0;
+    const std::size_t end = skip_value(head, code + 4, window);
+    if (head.substr(end, 2) != "\r\n") return 0;
+    status_ = digit(0) * 100 + digit(1) * 10 + digit(2);
+    minor_version_ = 1;
+    state_ = State::field;
+    return end + 2;
+  }
+  return 0;
 }
 
 std::size_t HeadGuard::read_method(std::string_view bytes, std::size_t i, std::size_t window) {
@@ -229,11 +293,11 @@ void HeadGuard::read_status_end(char c) {
   else refuse_at(c, Error::bad_response);
 }
 
-/// Takes the field lines from `i` on that are there as a whole and right, without the states between their parts: nearly all
-/// are. Where the next line begins; that one the states look at, byte by byte, and say what is wrong with it.
+/// Takes the field lines from `i` on that are there as a whole and right, and the end of the head, without the states between their
+/// parts: nearly all are. Where the next line begins; that one the states look at, byte by byte, and say what is wrong with it.
 std::size_t HeadGuard::read_fields(std::string_view bytes, std::size_t i, std::size_t window) {
   while (fields_.size() < field_limit_) {
-    const std::size_t name_end = skip(bytes, i, window, token_byte);
+    const std::size_t name_end = skip_name(bytes, i, window);
     if (name_end == i || name_end == window || bytes[name_end] != ':') break;
     std::size_t begin = name_end + 1;
     while (begin < window && is_space(bytes[begin])) ++begin;
@@ -244,7 +308,9 @@ std::size_t HeadGuard::read_fields(std::string_view bytes, std::size_t i, std::s
     fields_.push_back({{offset(i), offset(name_end)}, {offset(begin), offset(end)}});
     i = line_end + 2;
   }
-  return i;
+  if (window - i < 2 || bytes[i] != '\r' || bytes[i + 1] != '\n') return i;
+  state_ = State::done;
+  return i + 2;
 }
 
 void HeadGuard::begin_field(char c, std::size_t i) {

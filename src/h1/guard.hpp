@@ -83,6 +83,7 @@ class HeadGuard {
 
   State first_state() const noexcept;
   std::size_t step(std::string_view bytes, std::size_t i, std::size_t window);
+  std::size_t read_start_line(std::string_view bytes, std::size_t window);
   std::size_t read_method(std::string_view bytes, std::size_t i, std::size_t window);
   std::size_t read_target(std::string_view bytes, std::size_t i, std::size_t window);
   std::size_t read_version(std::string_view bytes, std::size_t i, std::size_t window);

@@ -1,8 +1,10 @@
 #include "proxy/fields.hpp"
 
+#include "proxy/text_writer.hpp"
+
 #include <algorithm>
-#include <array>
-#include <charconv>
+#include <cstring>
+#include <vector>
 
 namespace gw {
 inline namespace v0 {
@@ -22,48 +24,53 @@ enum class Kind : std::uint8_t {
   date,
 };
 
-struct KnownField {
-  std::string_view name;
-  Kind kind;
-};
-constexpr std::array<KnownField, 19> known_fields{{
-    {"te", Kind::hop_by_hop},
-    {"via", Kind::via},
-    {"host", Kind::host},
-    {"date", Kind::date},
-    {"proxy", Kind::hop_by_hop},
-    {"trailer", Kind::hop_by_hop},
-    {"upgrade", Kind::upgrade},
-    {"forwarded", Kind::forwarded},
-    {"keep-alive", Kind::hop_by_hop},
-    {"connection", Kind::connection},
-    {"content-length", Kind::content_length},
-    {"http2-settings", Kind::hop_by_hop},
-    {"x-forwarded-for", Kind::forwarded},
-    {"x-forwarded-host", Kind::forwarded},
-    {"x-forwarded-port", Kind::forwarded},
-    {"proxy-connection", Kind::hop_by_hop},
-    {"x-forwarded-proto", Kind::forwarded},
-    {"transfer-encoding", Kind::hop_by_hop},
-    {"x-forwarded-prefix", Kind::forwarded},
-}};
+// `name` is a token or part of a field value, in which a byte and the same byte with bit 5 set are one letter in two cases wherever `lower` has a letter, a digit
+// or "-". So a whole word compares at once.
+template <class Word>
+bool equals_word(const char* name, const char* lower) noexcept {
+  constexpr Word small = static_cast<Word>(0x2020202020202020);
+  Word a, b;
+  std::memcpy(&a, name, sizeof a);
+  std::memcpy(&b, lower, sizeof b);
+  return (a | small) == b;
+}
 
-// The fields are sorted by length: where those of each length begin.
-constexpr auto first_of_length = [] {
-  std::array<std::uint8_t, 20> table{};
-  for (std::size_t length = 0; length < table.size(); ++length)
-    while (table[length] < known_fields.size() && known_fields[table[length]].name.size() < length) ++table[length];
-  return table;
-}();
-static_assert(known_fields.back().name.size() + 2 == first_of_length.size());
-static_assert(std::is_sorted(known_fields.begin(), known_fields.end(), [](auto& a, auto& b) { return a.name.size() < b.name.size(); }));
+// Whether `name`, which is as long, is `lower` but for its case.
+template <std::size_t N>
+bool is(const char* name, const char (&lower)[N]) noexcept {
+  constexpr std::size_t size = N - 1;
+  if constexpr (size >= 8) {
+    // Words from the left, then one that ends at the end and may look at some bytes again.
+    for (std::size_t i = 0; i + 8 < size; i += 8)
+      if (!equals_word<std::uint64_t>(name + i, lower + i)) return false;
+    return equals_word<std::uint64_t>(name + size - 8, lower + size - 8);
+  } else if constexpr (size >= 4) {
+    return equals_word<std::uint32_t>(name, lower) && equals_word<std::uint32_t>(name + size - 4, lower + size - 4);
+  } else {
+    return equals_word<std::uint16_t>(name, lower) && equals_word<std::uint16_t>(name + size - 2, lower + size - 2);
+  }
+}
 
-Kind kind_of(std::string_view name) noexcept {
-  if (name.size() + 1 >= first_of_length.size()) return Kind::end_to_end;
-  const char first = static_cast<char>(name[0] | 0x20);
-  for (std::size_t i = first_of_length[name.size()]; i < first_of_length[name.size() + 1]; ++i)
-    if (known_fields[i].name[0] == first && iequals(known_fields[i].name, name)) return known_fields[i].kind;
-  return Kind::end_to_end;
+// Every field of every message is asked here, several times.
+Kind kind_of(std::string_view field) noexcept {
+  const char* const name = field.data();
+  switch (field.size()) {
+    case 2: return is(name, "te") ? Kind::hop_by_hop : Kind::end_to_end;
+    case 3: return is(name, "via") ? Kind::via : Kind::end_to_end;
+    case 4: return is(name, "host") ? Kind::host : is(name, "date") ? Kind::date : Kind::end_to_end;
+    case 5: return is(name, "proxy") ? Kind::hop_by_hop : Kind::end_to_end;
+    case 7: return is(name, "trailer") ? Kind::hop_by_hop : is(name, "upgrade") ? Kind::upgrade : Kind::end_to_end;
+    case 9: return is(name, "forwarded") ? Kind::forwarded : Kind::end_to_end;
+    case 10: return is(name, "connection") ? Kind::connection : is(name, "keep-alive") ? Kind::hop_by_hop : Kind::end_to_end;
+    case 14: return is(name, "content-length") ? Kind::content_length : is(name, "http2-settings") ? Kind::hop_by_hop : Kind::end_to_end;
+    case 15: return is(name, "x-forwarded-for") ? Kind::forwarded : Kind::end_to_end;
+    case 16:
+      if (is(name, "proxy-connection")) return Kind::hop_by_hop;
+      return is(name, "x-forwarded-host") || is(name, "x-forwarded-port") ? Kind::forwarded : Kind::end_to_end;
+    case 17: return is(name, "transfer-encoding") ? Kind::hop_by_hop : is(name, "x-forwarded-proto") ? Kind::forwarded : Kind::end_to_end;
+    case 18: return is(name, "x-forwarded-prefix") ? Kind::forwarded : Kind::end_to_end;
+    default: return Kind::end_to_end;
+  }
 }
 
 // The fields that Connection names, besides those that are hop-by-hop anyway: nearly always none.
@@ -88,27 +95,38 @@ class Nominated {
   std::vector<std::string_view> names_;
 };
 
-void append_number(std::string& out, std::uint64_t n) {
-  char digits[20];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
+// What the fields take when they are written, all of them.
+std::size_t room_for(const Headers& headers) noexcept {
+  std::size_t room = 0;
+  for (const auto& [name, value] : headers) room += name.size() + value.size() + TextWriter::field_room;
+  return room;
 }
 
-void append_port(std::string& out, std::uint16_t port) {
-  out += "X-Forwarded-Port: ";
-  append_number(out, port);
-  out += "\r\n";
+// More than the fields take that gw adds by itself, without the values that come from elsewhere.
+constexpr std::size_t room_for_own_fields = 512;
+
+void put_content_length(TextWriter& out, std::uint64_t length) {
+  out.put("Content-Length: ");
+  out.put_number(length);
+  out.put("\r\n");
+}
+
+void put_port(TextWriter& out, std::uint16_t port) {
+  out.put("X-Forwarded-Port: ");
+  out.put_number(port);
+  out.put("\r\n");
 }
 
 // What a peer says about its client that nobody vouches for is replaced.
-void append_client(std::string& out, const ForwardedFor& from) {
-  append_field(out, "X-Forwarded-For", from.peer_address);
-  append_field(out, "X-Forwarded-Proto", from.proto);
-  if (!from.host.empty()) append_field(out, "X-Forwarded-Host", from.host);
-  append_port(out, from.port);
+void put_client(TextWriter& out, const ForwardedFor& from) {
+  out.put_field("X-Forwarded-For", from.peer_address);
+  out.put_field("X-Forwarded-Proto", from.proto);
+  if (!from.host.empty()) out.put_field("X-Forwarded-Host", from.host);
+  put_port(out, from.port);
 }
 
 // What a trusted peer says is kept, the peer added to the hops, and what is missing filled in.
-void append_trusted(std::string& out, const Headers& headers, const ForwardedFor& from) {
+void put_trusted(TextWriter& out, const Headers& headers, const ForwardedFor& from) {
   const bool has_hops = headers.has("x-forwarded-for");
   bool has_forwarded = false, has_proto = false, has_host = false, has_port = false;
   for (const auto& [name, value] : headers) {
@@ -120,22 +138,29 @@ void append_trusted(std::string& out, const Headers& headers, const ForwardedFor
     has_proto = has_proto || iequals(name, "x-forwarded-proto");
     has_host = has_host || iequals(name, "x-forwarded-host");
     has_port = has_port || iequals(name, "x-forwarded-port");
-    append_field(out, name, value);
+    out.put_field(name, value);
   }
   // One field: many servers look at the first of several alone.
-  out += "X-Forwarded-For: ";
+  const auto put_hop = [&out](std::string_view hop) {
+    out.put(hop);
+    out.put(", ");
+  };
+  out.put("X-Forwarded-For: ");
   for (const auto& [name, value] : headers)
-    if (!value.empty() && iequals(name, "x-forwarded-for")) out.append(value).append(", ");
-  if (!has_hops && from.client_address != from.peer_address) out.append(from.client_address).append(", ");
-  out.append(from.peer_address).append("\r\n");
+    if (!value.empty() && iequals(name, "x-forwarded-for")) put_hop(value);
+  if (!has_hops && from.client_address != from.peer_address) put_hop(from.client_address);
+  out.put(from.peer_address);
+  out.put("\r\n");
   if (has_forwarded) {
     const bool is_v6 = from.peer_address.find(':') != std::string_view::npos;
-    out.append(is_v6 ? "Forwarded: for=\"[" : "Forwarded: for=").append(from.peer_address).append(is_v6 ? "]\"\r\n" : "\r\n");
+    out.put(is_v6 ? "Forwarded: for=\"[" : "Forwarded: for=");
+    out.put(from.peer_address);
+    out.put(is_v6 ? "]\"\r\n" : "\r\n");
   }
   // Behind a proxy that speaks TLS the port of this listener would be wrong.
-  if (!has_port && !has_proto && !has_forwarded) append_port(out, from.port);
-  if (!has_proto) append_field(out, "X-Forwarded-Proto", from.proto);
-  if (!has_host && !from.host.empty()) append_field(out, "X-Forwarded-Host", from.host);
+  if (!has_port && !has_proto && !has_forwarded) put_port(out, from.port);
+  if (!has_proto) out.put_field("X-Forwarded-Proto", from.proto);
+  if (!has_host && !from.host.empty()) out.put_field("X-Forwarded-Host", from.host);
 }
 
 }  // namespace
@@ -158,10 +183,8 @@ void remove_nominated(Headers& headers) {
   headers.remove_if([&](const Headers::Field& f) { return kind_of(f.name) == Kind::end_to_end && nominated.has(f.name); });
 }
 
-void append_content_length(std::string& out, std::uint64_t length) {
-  out += "Content-Length: ";
-  append_number(out, length);
-  out += "\r\n";
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  TextWriter(out, name.size() + value.size() + TextWriter::field_room).put_field(name, value);
 }
 
 void append_last_chunk(std::string& out, const Headers& trailers) {
@@ -171,12 +194,14 @@ void append_last_chunk(std::string& out, const Headers& trailers) {
 }
 
 void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym, bool is_upgrade) {
+  const std::size_t added = 2 * from.host.size() + 4 * from.peer_address.size() + from.client_address.size() + pseudonym.size();
+  TextWriter writer(out, room_for(request.headers) + added + room_for_own_fields);
   std::string_view upgrade;
   bool wants_trailers = false;
   for (const auto& [name, value] : request.headers) {
     switch (kind_of(name)) {
       case Kind::end_to_end: case Kind::via: case Kind::date:
-        append_field(out, name, value);
+        writer.put_field(name, value);
         break;
       case Kind::upgrade: upgrade = value; break;
       case Kind::hop_by_hop:
@@ -184,29 +209,32 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
         break;
       case Kind::forwarded:
         // A request that the gateway makes itself may say what it likes.
-        if (from.peer_address.empty()) append_field(out, name, value);
+        if (from.peer_address.empty()) writer.put_field(name, value);
         break;
       case Kind::connection: case Kind::content_length: case Kind::host: break;
     }
   }
-  out.append(request.version == Version::http11 ? "Via: 1.1 " : "Via: 1.0 ").append(pseudonym).append("\r\n");
-  if (from.is_trusted) append_trusted(out, request.headers, from);
-  else if (!from.peer_address.empty()) append_client(out, from);
+  writer.put(request.version == Version::http11 ? "Via: 1.1 " : "Via: 1.0 ");
+  writer.put(pseudonym);
+  writer.put("\r\n");
+  if (from.is_trusted) put_trusted(writer, request.headers, from);
+  else if (!from.peer_address.empty()) put_client(writer, from);
   if (is_upgrade) {
-    out += wants_trailers ? "Connection: upgrade, TE\r\n" : "Connection: upgrade\r\n";
-    append_field(out, "Upgrade", upgrade);
+    writer.put(wants_trailers ? "Connection: upgrade, TE\r\n" : "Connection: upgrade\r\n");
+    writer.put_field("Upgrade", upgrade);
   } else if (wants_trailers) {
-    out += "Connection: TE\r\n";
+    writer.put("Connection: TE\r\n");
   }
-  if (wants_trailers) out += "TE: trailers\r\n";
+  if (wants_trailers) writer.put("TE: trailers\r\n");
 }
 
 void append_request_framing(std::string& out, Method method, bool has_content, std::optional<std::uint64_t> size) {
+  TextWriter writer(out, room_for_own_fields);
   // With these methods the absence of content is told with a length of 0 (RFC 9110 8.6).
   const bool is_anticipated = method == Method::post || method == Method::put || method == Method::patch;
-  if (has_content && !size) out += "Transfer-Encoding: chunked\r\n";
-  else if (has_content || is_anticipated) append_content_length(out, has_content ? *size : 0);
-  out += "\r\n";
+  if (has_content && !size) writer.put("Transfer-Encoding: chunked\r\n");
+  else if (has_content || is_anticipated) put_content_length(writer, has_content ? *size : 0);
+  writer.put("\r\n");
 }
 
 bool is_loop(const Request& request, std::string_view pseudonym) {
@@ -226,11 +254,12 @@ bool is_loop(const Request& request, std::string_view pseudonym) {
 }
 
 void append_response_head(std::string& out, const Response& response, const ResponseFraming& framing, std::string_view date) {
-  out += "HTTP/1.1 ";
-  append_number(out, static_cast<std::uint64_t>(response.status));
-  out += ' ';
-  out += reason_phrase(response.status);
-  out += "\r\n";
+  TextWriter writer(out, room_for(response.headers) + date.size() + room_for_own_fields);
+  writer.put("HTTP/1.1 ");
+  writer.put_number(static_cast<std::uint64_t>(response.status));
+  writer.put(' ');
+  writer.put(reason_phrase(response.status));
+  writer.put("\r\n");
 
   const bool is_switch = response.status == 101;
   bool has_date = response.status < 200;
@@ -239,28 +268,28 @@ void append_response_head(std::string& out, const Response& response, const Resp
     switch (kind_of(name)) {
       case Kind::hop_by_hop: case Kind::connection: break;
       case Kind::upgrade:
-        if (is_switch) append_field(out, name, value);
+        if (is_switch) writer.put_field(name, value);
         break;
       case Kind::content_length: described_length = value; break;
       case Kind::date: has_date = true; [[fallthrough]];
-      default: append_field(out, name, value);
+      default: writer.put_field(name, value);
     }
   }
-  if (!has_date) append_field(out, "Date", date);
+  if (!has_date) writer.put_field("Date", date);
 
   switch (framing.framing) {
-    case h1::Framing::length: append_content_length(out, framing.length); break;
-    case h1::Framing::chunked: out += "Transfer-Encoding: chunked\r\n"; break;
+    case h1::Framing::length: put_content_length(writer, framing.length); break;
+    case h1::Framing::chunked: writer.put("Transfer-Encoding: chunked\r\n"); break;
     case h1::Framing::none:
       // The size that a GET would have had (RFC 9110 8.6). Never with 1xx and 204.
-      if (!described_length.empty() && response.status >= 200 && response.status != 204) append_field(out, "Content-Length", described_length);
+      if (!described_length.empty() && response.status >= 200 && response.status != 204) writer.put_field("Content-Length", described_length);
       break;
     case h1::Framing::until_close: break;
   }
-  if (is_switch) out += "Connection: upgrade\r\n";
-  else if (response.status >= 200 && !framing.keep_alive) out += "Connection: close\r\n";
-  else if (framing.keep_alive && framing.client == Version::http10) out += "Connection: keep-alive\r\n";
-  out += "\r\n";
+  if (is_switch) writer.put("Connection: upgrade\r\n");
+  else if (response.status >= 200 && !framing.keep_alive) writer.put("Connection: close\r\n");
+  else if (framing.keep_alive && framing.client == Version::http10) writer.put("Connection: keep-alive\r\n");
+  writer.put("\r\n");
 }
 
 }  // namespace proxy

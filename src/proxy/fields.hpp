@@ -7,7 +7,6 @@
 
 #include "h1/codec.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,19 +26,7 @@ void strip_hop_by_hop(Headers& headers, bool keep_upgrade = false);
 void remove_nominated(Headers& headers);
 
 /// Appends "name: value\r\n".
-inline void append_field(std::string& out, std::string_view name, std::string_view value) {
-  constexpr std::size_t framing = std::string_view(": \r\n").size();
-  const std::size_t start = out.size();
-  out.resize(start + name.size() + value.size() + framing);
-  char* const colon = std::copy(name.begin(), name.end(), out.data() + start);
-  colon[0] = ':';
-  colon[1] = ' ';
-  char* const end = std::copy(value.begin(), value.end(), colon + 2);
-  end[0] = '\r';
-  end[1] = '\n';
-}
-/// Appends the Content-Length field.
-void append_content_length(std::string& out, std::uint64_t length);
+void append_field(std::string& out, std::string_view name, std::string_view value);
 /// Appends the end of a chunked body with its trailers (RFC 9112 7.1).
 void append_last_chunk(std::string& out, const Headers& trailers);
 

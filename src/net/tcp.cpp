@@ -4,6 +4,7 @@
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -21,6 +22,15 @@ std::error_code last_error() noexcept {
   return {errno, asio::error::get_system_category()};
 }
 
+// The functions of libc are points of cancellation: in a program with threads each takes two locked instructions to be one, which
+// nobody needs here.
+ssize_t receive(int socket, void* into, std::size_t size, int flags) noexcept {
+  return ::syscall(SYS_recvfrom, socket, into, size, flags, nullptr, nullptr);
+}
+ssize_t send(int socket, const void* from, std::size_t size) noexcept {
+  return ::syscall(SYS_sendto, socket, from, size, MSG_NOSIGNAL, nullptr, 0);
+}
+
 // Up to here it is cheaper to copy the pieces together than to have the system look at each.
 constexpr std::size_t copied_most = 2048;
 
@@ -28,7 +38,7 @@ ssize_t send_copied(int socket, std::span<const asio::const_buffer> pieces, std:
   std::array<char, copied_most> together;
   char* end = together.data();
   for (const asio::const_buffer& piece : pieces) end = std::copy_n(static_cast<const char*>(piece.data()), piece.size(), end);
-  return ::send(socket, together.data(), total, MSG_NOSIGNAL);
+  return send(socket, together.data(), total);
 }
 
 ssize_t send_gathered(int socket, std::span<const asio::const_buffer> pieces) noexcept {
@@ -73,6 +83,7 @@ TcpTransport::TcpTransport(int socket, const Loop& loop) : WaitingTransport(loop
 }
 
 TcpTransport::~TcpTransport() {
+  if (was_destroyed_) *was_destroyed_ = true;
   if (socket_ < 0) return;
   poller_.remove(socket_, *this);
   ::close(socket_);
@@ -80,7 +91,7 @@ TcpTransport::~TcpTransport() {
 
 std::size_t TcpTransport::read(asio::mutable_buffer into, std::error_code& ec) {
   ssize_t n;
-  do n = ::recv(socket_, into.data(), into.size(), 0);
+  do n = receive(socket_, into.data(), into.size(), 0);
   while (n < 0 && errno == EINTR);
   // Less than asked for: the next bytes, or the end, come with an event of their own. An end that
   // came with these bytes does not, which is why it is remembered.
@@ -94,7 +105,7 @@ std::size_t TcpTransport::write(std::span<const asio::const_buffer> pieces, std:
   std::size_t total = 0;
   for (const asio::const_buffer& piece : pieces) total += piece.size();
   ssize_t n;
-  do n = pieces.size() == 1    ? ::send(socket_, pieces[0].data(), total, MSG_NOSIGNAL)
+  do n = pieces.size() == 1    ? send(socket_, pieces[0].data(), total)
          : total <= copied_most ? send_copied(socket_, pieces, total)
                                 : send_gathered(socket_, pieces);
   while (n < 0 && errno == EINTR);
@@ -147,17 +158,21 @@ void TcpTransport::arm(Side side) {
 }
 
 void TcpTransport::on_events(std::uint32_t events) {
-  const std::shared_ptr<TcpTransport> self = shared_from_this();
+  bool was_destroyed = false;
+  was_destroyed_ = &was_destroyed;
   const bool has_broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
   if (has_broken || (events & EPOLLRDHUP)) has_ended_ = true;
   if (has_ended_ || (events & EPOLLIN)) {
     may_read_ = true;
     if (is_armed(Side::read) && !is_notice_posted_[0]) notify_ready(Side::read);
+    if (was_destroyed) return;
   }
   if (has_broken || (events & EPOLLOUT)) {
     may_write_ = true;
     if (is_armed(Side::write) && !is_notice_posted_[1]) notify_ready(Side::write);
+    if (was_destroyed) return;
   }
+  was_destroyed_ = nullptr;
 }
 
 }  // namespace net

@@ -54,6 +54,7 @@ class TcpTransport final : public WaitingTransport, public std::enable_shared_fr
   std::array<bool, 2> is_notice_posted_{};  // a side was found ready when it was armed
   bool may_read_ = false;    // a read may find something
   bool may_write_ = true;    // a write may find room
+  bool* was_destroyed_ = nullptr;  // of `on_events` that runs: what it notifies may drop this object
   bool has_ended_ = false;   // the peer has finished or the connection broke: every read finds that
 };
 

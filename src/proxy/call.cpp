@@ -22,7 +22,7 @@ Task<> Caller::interim(const Response&) { co_return; }
 
 Call::Call(Worker& worker) : worker_(worker) {}
 
-Call& Call::begin(Worker& worker, Calls& calls, std::shared_ptr<const UpstreamState> upstream, Parts parts, const Limits& limits) {
+Call& Call::begin(Worker& worker, Calls& calls, const UpstreamState& upstream, Parts parts, const Limits& limits) {
   std::unique_ptr<Call> call;
   if (worker.free_calls.empty()) {
     call = std::make_unique<Call>(worker);
@@ -33,8 +33,8 @@ Call& Call::begin(Worker& worker, Calls& calls, std::shared_ptr<const UpstreamSt
   call->users_ = 1;
   call->calls_ = &calls;
   calls.running.push_back(call.get());
-  call->upstream_ = std::move(upstream);
-  call->timeouts_ = parts.timeouts ? parts.timeouts : &call->upstream_->options.timeouts;
+  call->upstream_ = &upstream;
+  call->timeouts_ = parts.timeouts ? parts.timeouts : &upstream.options.timeouts;
   call->method_ = parts.method;
   call->is_upgrade_ = parts.is_upgrade;
   call->body_ = std::move(parts.body);
@@ -64,7 +64,7 @@ Task<> Call::run(Caller& caller, Response& response) {
       // 2. Acquire a connection.
       if (!lease_ && !is_second_) reuse_lease();
       if (!lease_) {
-        Result<Lease> connected = co_await Lease::connect(worker_, endpoint_, *upstream_, timeouts_->connect);
+        Result<Lease> connected = co_await Lease::connect(worker_, *endpoint_, *upstream_, timeouts_->connect);
         if (!connected) {
           outcome_ = connected.error();
           break;
@@ -150,10 +150,10 @@ void Call::prepare(const Caller& caller) {
     outcome_ = upstream_failure(Error::no_endpoint);
     return;
   }
-  endpoint_ = *picked;
+  endpoint_ = picked;
   if (upstream_->endpoints.size() > 1) {
     is_counted_ = true;
-    endpoint_->running.fetch_add(1, std::memory_order_relaxed);
+    (*endpoint_)->running.fetch_add(1, std::memory_order_relaxed);
   }
   compose_head(caller);
   if (body_size_ && uploaded_ > *body_size_) outcome_ = Failure(Error::handler_failed);  // a source that lied about its size
@@ -161,13 +161,13 @@ void Call::prepare(const Caller& caller) {
 
 void Call::reuse_lease() {
   // One that its peer closed a moment ago looks free; where the request could not be repeated, spend a system call to look.
-  do lease_ = Lease::reuse(worker_, endpoint_);
+  do lease_ = Lease::reuse(worker_, *endpoint_);
   while (lease_ && !(is_idempotent(method_) && is_upload_complete_) && !lease_.transport().is_quiet());
 }
 
 Call::Step Call::send(Response& response) {
   if (lease_.is_reused()) counters().reused.add();
-  pieces_ = Gather();
+  pieces_.clear();
   pieces_.add(head_);
   pieces_.add(first_content_);
   const std::error_code ec = pieces_.write_now(lease_.transport());
@@ -185,7 +185,7 @@ Call::Step Call::sent(std::error_code ec, Response& response) {
 
 void Call::compose_head(const Caller& caller) {
   head_.clear();
-  caller.write_head(head_, endpoint_->host_field);
+  caller.write_head(head_, (*endpoint_)->host_field);
   const bool is_empty = body_.empty();
   append_request_framing(head_, method_, !is_empty, body_size_);
   is_upload_complete_ = is_empty;
@@ -386,7 +386,7 @@ void Call::end_response() {
 }
 
 void Call::count_out() {
-  if (std::exchange(is_counted_, false)) endpoint_->running.fetch_sub(1, std::memory_order_relaxed);
+  if (std::exchange(is_counted_, false)) (*endpoint_)->running.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Call::finish_lease() {
@@ -420,8 +420,8 @@ void Call::drop() {
 void Call::reset() {
   count_out();
   lease_.close();
-  upstream_.reset();
-  endpoint_.reset();
+  upstream_ = nullptr;
+  endpoint_ = nullptr;
   body_ = Body();
   body_size_.reset();
   uploaded_ = 0;

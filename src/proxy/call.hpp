@@ -65,9 +65,9 @@ class Call final : public Body::Source {
     const UpstreamTimeouts* timeouts = nullptr;
   };
 
-  /// A call from the worker's store, to be `run`. It goes back there by itself: when `run` fails, or
+  /// A call from the worker's store, to be `run`. The upstream lives as long as the client's request. It goes back there by itself: when `run` fails, or
   /// once the body of the response is dropped.
-  static Call& begin(Worker& worker, Calls& calls, std::shared_ptr<const UpstreamState> upstream, Parts parts, const Limits& limits);
+  static Call& begin(Worker& worker, Calls& calls, const UpstreamState& upstream, Parts parts, const Limits& limits);
 
   /// Sends the request and reads the head of the response into `response`, with hop-by-hop fields
   /// removed (RFC 9110 7.6.1) and this call as body; its fields are views that live as long as that
@@ -143,9 +143,9 @@ class Call final : public Body::Source {
   int users_ = 0;  // the response's body, and the upload
 
   // What is to be sent.
-  std::shared_ptr<const UpstreamState> upstream_;
+  const UpstreamState* upstream_ = nullptr;
   const UpstreamTimeouts* timeouts_ = nullptr;
-  std::shared_ptr<Endpoint> endpoint_;
+  const std::shared_ptr<Endpoint>* endpoint_ = nullptr;  // one of the upstream's
   Method method_ = Method::get;
   bool is_upgrade_ = false;
   Body body_;

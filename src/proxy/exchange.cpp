@@ -68,7 +68,7 @@ bool Exchange::prepare(const Forward& forward) {
 
 Call& Exchange::begin_call(const Forward& forward) {
   const UpstreamTimeouts& timeouts = forward.options_.timeouts;
-  Call& call = Call::begin(worker_, calls, forward.upstream_, {context.req.method, std::move(context.req.body), wants_upgrade_, &timeouts}, snapshot().limits);
+  Call& call = Call::begin(worker_, calls, *forward.upstream_, {context.req.method, std::move(context.req.body), wants_upgrade_, &timeouts}, snapshot().limits);
   forwarded_ = &call;
   return call;
 }
@@ -286,7 +286,7 @@ Task<Result<Response>> Exchange::send(const Upstream& upstream, Request request)
   if (found == snapshot().upstreams.end()) co_return Failure(Error::no_endpoint);
   Sender sender(request, found->second->options.base_path, worker_.shared.pseudonym);
   Response response;
-  Call& call = Call::begin(worker_, calls, found->second, {request.method, std::move(request.body), false}, snapshot().limits);
+  Call& call = Call::begin(worker_, calls, *found->second, {request.method, std::move(request.body), false}, snapshot().limits);
   co_await call.run(sender, response);
   if (!sender.outcome()) co_return sender.outcome().error();
   co_return response;

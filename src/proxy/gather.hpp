@@ -18,6 +18,8 @@ class Gather {
  public:
   Gather() noexcept = default;
 
+  /// Forgets all pieces.
+  void clear() noexcept { first_ = count_ = 0; }
   void add(std::string_view piece) noexcept {
     GW_ASSERT(count_ < pieces_.size());
     if (!piece.empty()) pieces_[count_++] = asio::const_buffer(piece.data(), piece.size());

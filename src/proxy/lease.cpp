@@ -113,8 +113,8 @@ void Lease::give_back(const UpstreamOptions& options) {
     worker_->pool.drop(connection->endpoint());
     return;
   }
-  if (worker_->pool.give(connection->endpoint(), connection, {options.idle_connections, options.connections}))
-    connection->rest(options.timeouts.idle);
+  UpstreamConnection& free = *connection;
+  if (worker_->pool.give(free.endpoint(), std::move(connection), {options.idle_connections, options.connections})) free.rest(options.timeouts.idle);
 }
 
 void Lease::interrupt() const {

@@ -15,7 +15,7 @@ Responder::Sending Responder::begin() {
   Context& c = s_.exchange.context;
   try {
     compose();
-    pieces_ = Gather();
+    pieces_.clear();
     pieces_.add(head_);
     const std::optional<Chunk> first = has_ended_ ? std::nullopt : c.res.body.ready();
     if (first && !add_chunk(*first)) return Sending::failed;

@@ -1,266 +1,165 @@
 #!/usr/bin/env python3
-"""Measures gw beside nginx and HAProxy, as CPU time per proxied request and as its ratio to nginx.
+"""Measures gw beside nginx, HAProxy and a proxy that does nothing, as CPU time per proxied request and as ratios.
 
-Each proxy runs alone on one core with one worker. The load (wrk, 64 connections) and the origin (nginx, which answers
-41 bytes of JSON) share another core. All three proxies run all the time and are loaded in turn, in an order that
-rotates each round; a ratio compares two runs of the same round, so what else happens on the machine hits both alike.
-CPU time, user and system, comes from the kernel; requests per second are shown for context only.
+Each proxy runs alone on one core with one worker. The load (wrk) and the origin (nginx) share another core. The proxies of a
+scenario run all the time and are loaded in turn, in an order that rotates each round; a ratio compares two runs of the same round,
+so what else happens on the machine hits both alike. CPU time, user and system, comes from the scheduler; requests per second are
+shown for context only. Printed are medians, and of ratios the interval that holds the median with 95 % confidence.
 
-    script/bench --rounds 9 --seconds 3
-
-Every process is started here, on ports that were free, and ended here by its pid.
+    script/bench                          all of it, about 15 minutes
+    script/bench --only small --rounds 3  one scenario
 """
 import argparse
 import contextlib
 import json
+import math
 import os
 import pathlib
 import re
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
+from typing import NamedTuple
 
-BODY = '{"message":"the same forty-one bytes :)"}'
-CONNECTIONS = 64
-TICKS = os.sysconf("SC_CLK_TCK")
-
-NGINX = """
-{user}
-daemon off;
-worker_processes 1;
-pid {name}.pid;
-error_log stderr error;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off;
-  keepalive_requests 1000000000;
-  client_body_temp_path tmp;
-  proxy_temp_path tmp;
-  fastcgi_temp_path tmp;
-  uwsgi_temp_path tmp;
-  scgi_temp_path tmp;
-  {http}
-}}
-"""
-ORIGIN = """
-  server {{
-    listen 127.0.0.1:{port};
-    default_type application/json;
-    location / {{ return 200 '{body}'; }}
-  }}
-"""
-NGINX_PROXY = """
-  upstream origin {{
-    server 127.0.0.1:{origin};
-    keepalive 64;
-    keepalive_requests 1000000000;
-  }}
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass http://origin;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-    }}
-  }}
-"""
-HAPROXY = """
-global
-  nbthread 1
-  maxconn 2000
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-  option http-keep-alive
-  http-reuse always
-frontend front
-  bind 127.0.0.1:{port}
-  default_backend origin
-backend origin
-  server origin 127.0.0.1:{origin}
-"""
-GW = """
-listen: 127.0.0.1:{port}
-workers: 1
-upstreams:
-  origin: {{endpoints: ["127.0.0.1:{origin}"]}}
-routes:
-  - {{prefix: /, forward: origin}}
-"""
+import chart
+import servers
 
 
-def free_ports(count):
-    """Ports that nobody listens on; all are held until all are known, so they differ."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
+class Scenario(NamedTuple):
+    name: str
+    title: str
+    connections: int
+    path: str
+    options: list   # of wrk, beside
+    proxies: list   # the first is what the others are compared with
+    aims: list      # (of, to, ratio)
 
 
-class Server:
-    """A process that listens on a port, pinned to a core; ended with the `with` block."""
+FOUR = ["nginx", "haproxy", "gw", "null"]
+SCENARIOS = [
+    Scenario("one", "41-byte answer, 1 connection", 1, "/", [], FOUR, []),
+    Scenario("small", "41-byte answer, 64 connections", 64, "/", [], FOUR, [("gw", "nginx", 0.80), ("gw", "null", 1.08)]),
+    Scenario("many", "41-byte answer, 512 connections", 512, "/", [], FOUR, []),
+    Scenario("16k", "16 KiB answer, 64 connections", 64, "/16k", [], FOUR, [("gw", "nginx", 0.80), ("gw", "haproxy", 0.95)]),
+    Scenario("1m", "1 MiB answer, 16 connections", 16, "/1m", [], FOUR, [("gw", "haproxy", 0.95)]),
+    Scenario("post", "16 KiB POST, 64 connections", 64, "/", ["-s", "post.lua"], FOUR, []),
+    Scenario("close", "a new connection per request", 64, "/", ["-H", "Connection: close"], ["nginx", "haproxy", "gw"], [("gw", "nginx", 1.0)]),
+    Scenario("routes", "10,000 routes against 10", 64, "/", [], ["gw+10", "gw+10000"], [("gw+10000", "gw+10", 1.03)]),
+    Scenario("all", "everything on; nginx: access log", 64, "/", ["-H", "X-API-Key: " + servers.KEY], ["nginx+log", "gw+all"],
+             [("gw+all", "nginx+log", 0.95)]),
+]
 
-    def __init__(self, name, port, core, command, directory):
-        self.name, self.port, self.log = name, port, directory / (name + ".log")
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(["taskset", "-c", str(core)] + command, cwd=directory, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=subprocess.STDOUT)
-
-    def __enter__(self):
-        try:
-            self.wait_until_ready()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def fail(self, what):
-        sys.exit("%s %s\n%s" % (self.name, what, self.log.read_text(errors="replace")[-2000:]))
-
-    def wait_until_ready(self):
-        deadline = time.monotonic() + 10
-        while True:
-            if self.process.poll() is not None:
-                self.fail("ended with status %d" % self.process.returncode)
-            try:
-                with urllib.request.urlopen("http://127.0.0.1:%d/" % self.port, timeout=5) as answer:
-                    body = answer.read().decode()
-                    if answer.status != 200 or body != BODY:
-                        self.fail("answered %d %r" % (answer.status, body))
-                    return
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    self.fail("does not answer: %s" % error)
-                time.sleep(0.05)
-
-    def cpu(self):
-        """CPU seconds used so far, by the process and its workers."""
-        pid = self.process.pid
-        children = pathlib.Path("/proc/%d/task/%d/children" % (pid, pid)).read_text().split()
-        total = 0
-        for one in [pid] + children:
-            # The name of the program, in parentheses, may hold spaces; utime and stime are fields 14 and 15.
-            fields = pathlib.Path("/proc/%s/stat" % one).read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / TICKS
+POST = 'wrk.method = "POST"\nwrk.body = string.rep("x", 16384)\n'
 
 
-def load(server, core, seconds):
+def load(server, field, scenario, seconds):
     """Loads `server`; returns microseconds of CPU per request, and requests per second."""
     before = server.cpu()
-    command = ["taskset", "-c", str(core), "wrk", "-t1", "-c%d" % CONNECTIONS, "-d%ds" % seconds, "http://127.0.0.1:%d/" % server.port]
-    text = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
+    command = ["taskset", "-c", str(field.load_core), "wrk", "-t1", "-c%d" % scenario.connections, "-d%ds" % seconds, *scenario.options,
+               "http://127.0.0.1:%d%s" % (server.port, scenario.path)]
+    text = subprocess.run(command, cwd=field.directory, capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
     used = server.cpu() - before
     requests = int(re.search(r"(\d+) requests in", text).group(1))
-    if requests == 0 or "Non-2xx" in text or "Socket errors" in text:
+    if requests == 0 or "Non-2xx" in text:
         sys.exit("%s failed requests:\n%s" % (server.name, text))
     return {"cpu_us": used / requests * 1e6, "rps": float(re.search(r"Requests/sec: +([0-9.]+)", text).group(1))}
 
 
-def version(command):
-    answer = subprocess.run(command, capture_output=True, text=True, check=True)
-    return (answer.stdout + answer.stderr).splitlines()[0].strip()
+def interval(values):
+    """The median of `values`, and the narrowest pair of them that holds the median of all with 95 % confidence."""
+    ordered, n = sorted(values), len(values)
+    outside, k = 0.0, 0
+    # How many values lie below the median of all is binomial.
+    while k < n // 2:
+        outside += math.comb(n, k) / 2**n
+        if outside > 0.025:
+            break
+        k += 1
+    k = max(k, 1)
+    return statistics.median(ordered), ordered[k - 1], ordered[n - k]
 
 
-def start(stack, arguments, directory, cores):
-    """Starts the origin and the proxies; returns the proxies by name, nginx first."""
-    proxy_core, load_core = cores
-    origin, *ports = free_ports(4)
-    nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    haproxy = shutil.which("haproxy", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    if not nginx or not haproxy or not shutil.which("wrk") or not shutil.which("taskset"):
-        sys.exit("nginx, haproxy, wrk and taskset are needed: script/setup")
-    # A worker of another user could not enter the directory.
-    user = "user root;" if os.getuid() == 0 else ""
-    texts = {
-        "origin.conf": NGINX.format(name="origin", user=user, http=ORIGIN.format(port=origin, body=BODY)),
-        "nginx.conf": NGINX.format(name="nginx", user=user, http=NGINX_PROXY.format(port=ports[0], origin=origin)),
-        "haproxy.cfg": HAPROXY.format(port=ports[1], origin=origin),
-        "gw.yaml": GW.format(port=ports[2], origin=origin),
-    }
-    for name, text in texts.items():
-        (directory / name).write_text(text)
-    at = [nginx, "-p", str(directory), "-e", "stderr", "-c"]
-    stack.enter_context(Server("origin", origin, load_core, at + ["origin.conf"], directory))
-    commands = [
-        ("nginx", at + ["nginx.conf"], [nginx, "-v"]),
-        ("haproxy", [haproxy, "-db", "-f", "haproxy.cfg"], [haproxy, "-v"]),
-        ("gw", [str(arguments.gw.resolve()), "run", "gw.yaml"], [str(arguments.gw.resolve()), "version"]),
-    ]
-    proxies = {name: stack.enter_context(Server(name, port, proxy_core, command, directory))
-               for port, (name, command, _) in zip(ports, commands)}
-    return proxies, {name: version(command) for name, _, command in commands}
-
-
-def measure(proxies, arguments, load_core):
+def measure(field, scenario, arguments):
     """One dict per round: name of the proxy → what `load` gave."""
-    names = list(proxies)
+    names = scenario.proxies
+    proxies = {name: field.proxy(name) for name in names}
     for name in names:
-        load(proxies[name], load_core, 1)
+        load(proxies[name], field, scenario, 1)
     rounds = []
     for number in range(arguments.rounds):
         shift = number % len(names)
-        rounds.append({name: load(proxies[name], load_core, arguments.seconds) for name in names[shift:] + names[:shift]})
-        print("round %d of %d: %s" % (number + 1, arguments.rounds,
-                                      ", ".join("%s %.2f us" % (n, rounds[-1][n]["cpu_us"]) for n in names)), flush=True)
+        rounds.append({name: load(proxies[name], field, scenario, arguments.seconds) for name in names[shift:] + names[:shift]})
+        print("  round %d of %d: %s" % (number + 1, arguments.rounds, ", ".join("%s %.2f us" % (n, rounds[-1][n]["cpu_us"]) for n in names)),
+              file=sys.stderr, flush=True)
     return rounds
 
 
-def summarise(rounds):
-    summary = {}
-    for name in rounds[0]:
-        ratios = [r[name]["cpu_us"] / r["nginx"]["cpu_us"] for r in rounds]
-        summary[name] = {
-            "cpu_us": statistics.median(r[name]["cpu_us"] for r in rounds),
-            "rps": statistics.median(r[name]["rps"] for r in rounds),
-            "ratio": statistics.median(ratios),
-            "ratio_min": min(ratios),
-            "ratio_max": max(ratios),
-        }
-    return summary
+def summarise(scenario, rounds):
+    def ratios(of, to):
+        middle, low, high = interval([r[of]["cpu_us"] / r[to]["cpu_us"] for r in rounds])
+        return {"ratio": middle, "low": low, "high": high}
+
+    def middle(name, what):
+        return statistics.median(r[name][what] for r in rounds)
+
+    proxies = {name: {"cpu_us": middle(name, "cpu_us"), "rps": middle(name, "rps"), **ratios(name, scenario.proxies[0])} for name in scenario.proxies}
+    aims = [{"of": of, "to": to, "aim": aim, **ratios(of, to)} for of, to, aim in scenario.aims]
+    return {"title": scenario.title, "proxies": proxies, "aims": aims}
+
+
+def show(summary):
+    print("\n%s" % summary["title"])
+    base = next(iter(summary["proxies"]))
+    for name, s in summary["proxies"].items():
+        print("  %-10s %9.2f us/request   %.2f of %s (%.2f to %.2f)   %9.0f requests/s" % (
+            name, s["cpu_us"], s["ratio"], base, s["low"], s["high"], s["rps"]))
+    for a in summary["aims"]:
+        print("  aim: %s at most %.2f of %s: %s, %.3f (%.3f to %.3f)" % (
+            a["of"], a["aim"], a["to"], "holds" if a["low"] <= a["aim"] else "MISSED", a["ratio"], a["low"], a["high"]))
+    sys.stdout.flush()
+
+
+def machine():
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return {"cpu": cpu.group(1) if cpu else "unknown", "cores": os.cpu_count(), "kernel": os.uname().release}
 
 
 def main():
-    parser = argparse.ArgumentParser(description="CPU per proxied request: gw beside nginx and HAProxy")
+    parser = argparse.ArgumentParser(description="CPU per proxied request: gw beside others")
     parser.add_argument("--gw", type=pathlib.Path, default=pathlib.Path("build/release/gw"))
+    parser.add_argument("--null-proxy", type=pathlib.Path, default=pathlib.Path("build/release/tests/gw_null_proxy"))
+    parser.add_argument("--only", action="append", choices=[s.name for s in SCENARIOS], help="one scenario; may be given several times")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=int, default=3, help="of load per proxy and round")
+    parser.add_argument("--seconds", type=int, default=2, help="of load per proxy and round")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/bench.json"))
+    parser.add_argument("--chart", type=pathlib.Path, help="where to draw the ratios, as SVG")
     arguments = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2 or arguments.rounds < 1 or arguments.seconds < 1:
         sys.exit("needs two cores, one round and one second")
-    if not arguments.gw.exists():
-        sys.exit("%s does not exist: cmake --build --preset release" % arguments.gw)
+    for program in (arguments.gw, arguments.null_proxy):
+        if not program.exists():
+            sys.exit("%s does not exist: script/bench builds it" % program)
 
+    summaries = {}
     with contextlib.ExitStack() as stack:
         directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-bench-")))
-        proxies, versions = start(stack, arguments, directory, cores)
-        rounds = measure(proxies, arguments, cores[1])
+        (directory / "post.lua").write_text(POST)
+        field = servers.Field(stack, arguments.gw, arguments.null_proxy, directory, cores)
+        versions = field.versions()
+        for scenario in SCENARIOS:
+            if arguments.only and scenario.name not in arguments.only:
+                continue
+            print("%s: %s" % (scenario.name, scenario.title), file=sys.stderr, flush=True)
+            summaries[scenario.name] = summarise(scenario, measure(field, scenario, arguments))
+            show(summaries[scenario.name])
 
-    summary = summarise(rounds)
-    print("\n%-8s %12s %24s %12s" % ("", "CPU/request", "ratio to nginx (spread)", "requests/s"))
-    for name, s in summary.items():
-        print("%-8s %9.2f us %10.2f (%.2f to %.2f) %12.0f" % (name, s["cpu_us"], s["ratio"], s["ratio_min"], s["ratio_max"], s["rps"]))
+    result = {"machine": machine(), "versions": versions, "rounds": arguments.rounds, "seconds": arguments.seconds, "scenarios": summaries}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({"versions": versions, "seconds": arguments.seconds, "connections": CONNECTIONS,
-                                         "summary": summary, "rounds": rounds}, indent=2) + "\n")
+    arguments.out.write_text(json.dumps(result, indent=2) + "\n")
+    if arguments.chart:
+        arguments.chart.write_text(chart.draw(result))
 
 
 if __name__ == "__main__":

@@ -46,8 +46,8 @@ std::string wire_text(const Request& request) {
 
 class Explainer {
  public:
-  Explainer(const std::shared_ptr<const proxy::Snapshot>& snapshot, const Request& request)
-      : snapshot_(*snapshot), text_(wire_text(request)), codec_(snapshot->limits) {
+  Explainer(const std::shared_ptr<const proxy::Snapshot>& snapshot, const Request& request, std::string_view peer, const Networks* trusted)
+      : snapshot_(*snapshot), peer_{peer.empty() ? client_address : peer, 0, is_trusted(peer, trusted) ? trusted : nullptr}, text_(wire_text(request)), codec_(snapshot->limits) {
     shared_.pseudonym = "<gateway>";
     worker_.publish(snapshot);
     result_.request = std::string(to_string(request.method)) + ' ' + std::string(request.target());
@@ -62,7 +62,7 @@ class Explainer {
     }
     if (codec_.framing() == h1::Framing::length) c.req.body = Body(std::make_unique<Declared>(codec_.length()));
     if (codec_.framing() == h1::Framing::chunked) c.req.body = Body(std::make_unique<Declared>(std::nullopt));
-    exchange_.begin(proxy::Peer{client_address, 0});
+    exchange_.begin(peer_);
     const Handler& handler = exchange_.find(codec_.wants_upgrade());
     result_.path = c.req.path();
 
@@ -83,6 +83,11 @@ class Explainer {
   }
 
  private:
+  static bool is_trusted(std::string_view peer, const Networks* trusted) {
+    const std::optional<IpAddress> address = IpAddress::parse(peer);
+    return trusted && address && trusted->contains(*address);
+  }
+
   const proxy::CompiledRoute* find_route(std::string_view name) const {
     for (const auto& route : snapshot_.routes)
       if (route->name == name) return route.get();
@@ -127,6 +132,7 @@ class Explainer {
   }
 
   const proxy::Snapshot& snapshot_;
+  const proxy::Peer peer_;
   const std::string text_;
   Explanation result_;
   NoClient client_;
@@ -138,8 +144,8 @@ class Explainer {
 
 }  // namespace
 
-Explanation explain(const std::shared_ptr<const proxy::Snapshot>& snapshot, const Request& request) {
-  return Explainer(snapshot, request).explain();
+Explanation explain(const std::shared_ptr<const proxy::Snapshot>& snapshot, const Request& request, std::string_view peer, const Networks* trusted) {
+  return Explainer(snapshot, request, peer, trusted).explain();
 }
 
 }  // namespace v0

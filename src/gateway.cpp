@@ -172,7 +172,7 @@ Problems Gateway::check() { return state_->check(); }
 RouteTree Gateway::routes() { return state_->routes(); }
 void Gateway::apply(Config config) { state_->apply(std::move(config)); }
 void Gateway::reload() { state_->reload(); }
-Explanation Gateway::explain(const Request& request) { return state_->explain(request); }
+Explanation Gateway::explain(const Request& request, std::string_view peer) { return state_->explain(request, peer); }
 Response Gateway::dispatch(Request request) { return state_->dispatch(std::move(request)); }
 void Gateway::post(unsigned worker, std::function<void()> f) { state_->post(worker, std::move(f)); }
 

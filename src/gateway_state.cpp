@@ -399,13 +399,15 @@ void Gateway::State::reload_and_log() {
   }
 }
 
-Explanation Gateway::State::explain(const Request& request) {
+Explanation Gateway::State::explain(const Request& request, std::string_view peer) {
   std::shared_ptr<const proxy::Snapshot> snapshot;
+  std::shared_ptr<const Networks> trusted;
   {
     const std::lock_guard lock(change_);
     snapshot = is_running_ ? snapshot_ : compile_or_throw(config);
+    if (!config.listen.empty()) trusted = networks_of(config.listen.front().options.trusted);
   }
-  return gw::explain(snapshot, request);
+  return gw::explain(snapshot, request, peer, trusted.get());
 }
 
 Response Gateway::State::dispatch(Request request) {

@@ -48,7 +48,7 @@ struct Gateway::State {
   void reload();
   void reload_and_log();
   Response dispatch(Request request);
-  Explanation explain(const Request& request);
+  Explanation explain(const Request& request, std::string_view peer);
   void post(unsigned worker, std::function<void()> f);
   asio::ip::tcp::endpoint first_address() const;
   std::uint16_t admin_port() const;

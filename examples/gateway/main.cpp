@@ -48,6 +48,7 @@ struct Question {
   std::string method = "GET";
   std::string target = "/";
   std::vector<std::string> fields;  // "name: value"
+  std::string peer;
   bool wants_json = false;
 };
 
@@ -77,7 +78,8 @@ gw::Request request_of(const Question& question) {
 
 void explain(const std::string& file, const Question& question) {
   const gw::Request request = request_of(question);
-  const gw::Explanation explanation = gw::Gateway::from_file(file).explain(request);
+  if (!question.peer.empty() && !gw::IpAddress::parse(question.peer)) throw std::invalid_argument("not an IP address: " + question.peer);
+  const gw::Explanation explanation = gw::Gateway::from_file(file).explain(request, question.peer);
   std::cout << (question.wants_json ? explanation.json() : explanation.text());
 }
 
@@ -101,6 +103,7 @@ int main(int argc, char** argv) {
   explain_command->add_option("METHOD", question.method, "GET, POST, ...")->required();
   explain_command->add_option("TARGET", question.target, "/path?query, or http://host/path?query")->required();
   explain_command->add_option("-H,--header", question.fields, "\"name: value\"; more than once for more")->allow_extra_args(false);
+  explain_command->add_option("--peer", question.peer, "IP address that the request comes from, to the first listener");
   explain_command->add_flag("--json", question.wants_json, "Print JSON");
   CLI::App* demo_command = cli.add_subcommand("demo", "Run two small services, foo and bar, and a gateway in front of them");
   demo_command->add_option("--port", port, "Where the gateway listens on 127.0.0.1")->capture_default_str();

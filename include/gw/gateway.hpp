@@ -214,10 +214,12 @@ class GW_EXPORT Gateway {
 
   /// What would happen to `request`: which route takes it, why the others do not, and the head that would go upstream, made by the
   /// code that serves requests. No stage and no handler of the program runs, and nothing is sent. A request without Host is for
-  /// `localhost`. Before start it compiles the present configuration, and throws `ConfigError` as `check` does.
+  /// `localhost`. `peer` is the IP address that it comes from, to the first listener: whether that is trusted decides who the client is
+  /// (docs/client_address.md); without it the client is anybody and not trusted. Before start it compiles the present configuration, and
+  /// throws `ConfigError` as `check` does.
   ///
   ///     std::cout << app.explain(gw::Request(gw::Method::get, "/users/7")).text();
-  Explanation explain(const Request& request);
+  Explanation explain(const Request& request, std::string_view peer = {});
 
   /// Runs `f` on worker `worker` (0 .. workers-1) of a gateway that runs; what it throws is logged.
   void post(unsigned worker, std::function<void()> f);

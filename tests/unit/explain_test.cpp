@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -184,5 +185,22 @@ TEST_CASE("explain: it gives a reason for every route that lost, and none for th
         }
       }
     }
+  }
+}
+
+TEST_CASE("explain: where a request comes from decides whom what it says is believed of") {
+  struct Row {
+    std::string peer, forwarded_for;
+  };
+  const Row rows[] = {{"", "<client address>"}, {"10.0.0.9", "6.6.6.6, 10.0.0.9"}, {"192.0.2.1", "192.0.2.1"}};
+  gw::Gateway app = gateway();
+  app.listen("127.0.0.1:0", {.trusted = {"10.0.0.0/8"}});
+  app.prefix("/").forward("one");
+  gw::Request request(Method::get, "/");
+  request.headers.add("X-Forwarded-For", "6.6.6.6");
+  for (const Row& row : rows) {
+    CAPTURE(row.peer);
+    const std::vector<std::string> head = app.explain(request, row.peer).head;
+    CHECK(std::find(head.begin(), head.end(), "X-Forwarded-For: " + row.forwarded_for) != head.end());
   }
 }

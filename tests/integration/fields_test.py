@@ -2,7 +2,6 @@
 import re
 from email.utils import parsedate_to_datetime
 
-import explaining
 import harness
 
 
@@ -10,9 +9,7 @@ class Fields(harness.TestCase):
     def front(self, answer=harness.origin.reply_ok, route=None, **config):
         self.backend = self.origin(answer)
         self.gw = self.in_front_of(self.backend, route=route or {}, **config)
-        client = explaining.Client(self, self.gw, self.backend)
-        self.addCleanup(client.close)
-        return client
+        return self.client(self.gw)
 
     def seen(self):
         """The last request that reached the origin."""

@@ -3,6 +3,7 @@
 A test file calls `harness.main()`; it is run with the path of gw: `reload_test.py build/dev/gw [TEST...]`. Processes are awaited
 by what they say or by connecting, and ended by pid. Ports are those that the system gives. No test depends on another.
 """
+import functools
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import threading
 import time
 import unittest
 
+import explaining
 import origin
 import wire
 
@@ -124,12 +126,13 @@ class Process:
 
 
 class Gateway(Process):
-    """A running gw. Its configuration is a dict, written as JSON."""
+    """A running gw. Its configuration is a dict, written as JSON; `in_use` is the text that it serves with."""
 
     def __init__(self, config, directory):
         self.directory = pathlib.Path(directory)
         self.file = self.directory / "gw.json"
         self.write(config)
+        self.in_use = self.file.read_text()
         super().__init__([gw_program, "run", str(self.file)], directory)
 
     def wait_ready(self):
@@ -150,6 +153,7 @@ class Gateway(Process):
         before = self.count("configuration reloaded")
         self.signal(signal.SIGHUP)
         self.wait_log("configuration reloaded", before + 1)
+        self.in_use = self.file.read_text()
 
     def peak_memory(self):
         """The most memory that was resident at a time, in bytes."""
@@ -215,9 +219,12 @@ class TestCase(unittest.TestCase):
         self.addCleanup(signal.alarm, 0)
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="gw-test-"))
         self.addCleanup(shutil.rmtree, self.directory, True)
+        self.origins, self.record = [], explaining.Record()
+        self.addCleanup(self.record.compare, self, self.origins)
 
     def origin(self, answer=origin.reply_ok, **options):
         made = origin.Origin(answer, **options)
+        self.origins.append(made)
         self.addCleanup(made.close)
         return made
 
@@ -247,14 +254,16 @@ class TestCase(unittest.TestCase):
         return process
 
     def client(self, gateway, **options):
-        """A client connection to a gateway, or to a port."""
-        made = wire.Client(gateway if isinstance(gateway, int) else gateway.port, **options)
+        """A client connection to a gateway, whose requests are explained when the test ends, or to a port."""
+        is_gateway = not isinstance(gateway, int)
+        record = functools.partial(self.record.add, gateway) if is_gateway else None
+        made = wire.Client(gateway.port if is_gateway else gateway, record=record, **options)
         self.addCleanup(made.close)
         return made
 
     def ask(self, gateway, method="GET", target="/", **options):
         """One request on a connection of its own."""
-        with wire.Client(gateway.port) as client:
+        with self.client(gateway) as client:
             return client.request(method, target, **options)
 
     def curl(self, *arguments, status=0):

@@ -156,7 +156,9 @@ class Response:
 class Client:
     """A client connection on which a test writes bytes and reads responses."""
 
-    def __init__(self, port, timeout=10, receive_buffer=None):
+    def __init__(self, port, timeout=10, receive_buffer=None, record=None):
+        """`record(method, target, fields, body, version)` notes each request; the statuses of its responses are appended to what it returns."""
+        self.record, self.unanswered = record, []
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -179,6 +181,8 @@ class Client:
 
     def ask(self, method="GET", target="/", fields=(), body=None, version="HTTP/1.1"):
         """Sends a request; a body gets a Content-Length."""
+        if self.record:
+            self.unanswered.append(self.record(method, target, fields, body, version))
         lines = ["%s %s %s" % (method, target, version), "Host: test.example"]
         lines += ["%s: %s" % field for field in fields]
         if body is not None:
@@ -195,6 +199,8 @@ class Client:
             (version, status, reason), fields = read
             response = Response(version, status, reason, fields, interim)
             if response.status >= 200 or response.status == 101:
+                if self.unanswered:
+                    self.unanswered.pop(0).append(response.status)
                 return response
             interim.append(response)
 

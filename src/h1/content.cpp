@@ -127,6 +127,7 @@ std::optional<Error> ContentReader::read(std::string_view bytes, BodyPiece& piec
   // an error there waits until the content is delivered.
   while (!error_ && state_ != State::ended && piece.consumed < bytes.size()) {
     const std::string_view rest = bytes.substr(piece.consumed);
+    const std::size_t before = piece.consumed;
     switch (state_) {
       case State::counted:
       case State::until_close:
@@ -141,6 +142,8 @@ std::optional<Error> ContentReader::read(std::string_view bytes, BodyPiece& piec
       case State::trailers: read_trailers(rest, piece); break;
       case State::ended: break;
     }
+    // The caller asks again as long as bytes are left.
+    if (error_ && before > 0) piece.consumed = before;
   }
   piece.ended = state_ == State::ended;
   return piece.content.empty() ? error_ : std::nullopt;

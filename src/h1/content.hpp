@@ -74,7 +74,8 @@ class ContentReader {
 
   /// The next piece of `bytes`, which are received and not yet consumed. Consumes all of them or
   /// returns content. Errors: `bad_chunk`, `bad_trailer`, `body_too_large`, `head_too_large` (trailers);
-  /// they come after the content before them, and stay.
+  /// they come after the content before them, of which the bytes that are wrong are left,
+  /// and stay.
   std::optional<Error> read(std::string_view bytes, BodyPiece& piece);
 
   Framing framing() const noexcept { return framing_; }

@@ -167,6 +167,8 @@ bool read_body(Codec& codec, Connection& connection, gw::Origin origin, bool clo
   for (;;) {
     const std::string_view input = connection.available();
     const auto piece = codec.body(input);
+    // Who has no bytes left waits for more; an error behind content must not wait with it.
+    require(piece || !input.empty() || content.empty(), "what is wrong is not consumed before it is told");
     if (!piece) return finish(), out.failure(piece.error(), origin), false;
     const std::string_view c = piece->content;
     require(c.empty() || (c.data() >= input.data() && c.data() + c.size() <= input.data() + piece->consumed), "content is consumed input");

@@ -42,6 +42,7 @@ enum class Error {
   bad_host,                  ///< 400, no, several or invalid Host (RFC 9112 3.2)
   bad_content_length,        ///< 400, RFC 9112 6.2
   bad_transfer_encoding,     ///< 400, not exactly one "chunked", or beside Content-Length (RFC 9112 6.1)
+  unexpected_content,        ///< 400, HEAD or TRACE with content (RFC 9110 9.3.2, 9.3.8)
   bad_chunk,                 ///< 400, chunk size, extension or end of chunk (RFC 9112 7.1)
   bad_trailer,               ///< 400, RFC 9112 7.1.2
   unknown_method,            ///< 501, RFC 9110 9.1

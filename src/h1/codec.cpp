@@ -16,6 +16,14 @@ Failure upstream_failure(Error error) noexcept {
   return Failure(error == Error::head_too_large ? Error::response_too_large : Error::bad_response, Origin::upstream);
 }
 
+/// Whether a field called like one that frames the message is written as everybody reads it: without "_" in its name, and with no white
+/// space around its value but one space before it. The field lies in a head as it was received.
+bool is_plain(std::string_view name, std::string_view value) noexcept {
+  const char* const colon = name.data() + name.size();
+  const bool is_tight = value.data() == colon + 1 || (value.data() == colon + 2 && colon[1] == ' ');
+  return is_tight && value.data()[value.size()] == '\r' && name.find('_') == name.npos;
+}
+
 Version version_of(const HeadGuard& guard) noexcept { return guard.minor_version() == 0 ? Version::http10 : Version::http11; }
 
 /// Takes notice of the fields that both kinds of message have for framing.
@@ -65,7 +73,10 @@ std::optional<Error> RequestCodec::read_head(std::string_view head, Request& req
 
   const std::uint64_t length = fields_.content_length().value_or(0);
   const Framing framing = fields_.chunked() ? Framing::chunked : fields_.content_length() ? Framing::length : Framing::none;
-  expects_continue_ = expects_continue_ && (framing == Framing::chunked || length > 0);
+  // RFC 9110 9.3.2, 9.3.8: a server that expects none there may take the content for the next request.
+  const bool has_content = framing == Framing::chunked || length > 0;
+  if (has_content && (request.method == Method::head || request.method == Method::trace)) return Error::unexpected_content;
+  expects_continue_ = expects_continue_ && has_content;
   return content_.start(guard_, head, framing, length);
 }
 
@@ -86,6 +97,8 @@ std::optional<Error> RequestCodec::read_fields(std::string_view head, Request& r
     const std::string_view value = field.value.of(head);
     const bool was_host = has_host_;
     if (const auto error = note_field(name, value)) return error;
+    // RFC 9110 10.1.1: ignored in HTTP/1.0, also by whoever is asked in 1.1 because of it.
+    if (version_ == Version::http10 && name.size() == 6 && iequals(name, "expect")) continue;
     const bool is_host = has_host_ && !was_host;
     request.headers.borrow(name, is_host && !target_.authority.empty() ? target_.authority : value);
   }
@@ -107,6 +120,12 @@ std::optional<Error> RequestCodec::note_field(std::string_view name, std::string
     case 7:
       if (iequals(name, "upgrade")) has_upgrade_ = has_upgrade_ || !value.empty();
       break;
+    case 14:
+      if (is_named(name, "content-length") && !is_plain(name, value)) return Error::bad_content_length;
+      return note_framing_field(fields_, name, value);
+    case 17:
+      if (is_named(name, "transfer-encoding") && !is_plain(name, value)) return Error::bad_transfer_encoding;
+      return note_framing_field(fields_, name, value);
     default: return note_framing_field(fields_, name, value);
   }
   return std::nullopt;
@@ -164,6 +183,7 @@ std::optional<Error> ResponseCodec::read_head(std::string_view head, Response& r
     response.headers.borrow(name, value);
   }
   if (const auto error = fields_.conflict(version_)) return error;
+  if (status_ < 200 && announces_content()) return Error::bad_response;
   const Framing framing = find_framing();
   return content_.start(guard_, head, framing, framing == Framing::length ? fields_.content_length().value_or(0) : 0);
 }
@@ -176,7 +196,7 @@ Framing ResponseCodec::find_framing() const noexcept {
 }
 
 bool ResponseCodec::keep_alive() const noexcept {
-  return fields_.persistent(version_) && framing() != Framing::until_close && status_ != 101;
+  return fields_.persistent(version_) && framing() != Framing::until_close && status_ != 101 && !(status_ == 204 && announces_content());
 }
 
 Result<BodyPiece> ResponseCodec::body(std::string_view bytes) {

@@ -63,7 +63,7 @@ class RequestCodec {
   /// first. Consumes all of `bytes`, or returns content. What follows an end is not consumed.
   Result<BodyPiece> body(std::string_view bytes);
   /// The trailer fields, complete once `body` said ended; they live until `reset()`. Fields that
-  /// cannot stand there were dropped, framing fields refused (RFC 9110 6.5.1).
+  /// cannot stand there were refused (RFC 9110 6.5.1).
   const Headers& trailers() const noexcept { return content_.trailers(); }
 
  private:
@@ -106,11 +106,13 @@ class ResponseCodec {
   Result<std::size_t> head(std::string_view bytes, Response& response);
 
   /// How the body ends. `none` for HEAD, 1xx, 204 and 304, whatever the fields say: a Content-Length
-  /// there counts nothing (RFC 9112 6.3).
+  /// there counts nothing (RFC 9112 6.3). A 1xx that announces content is refused, since the next
+  /// response would follow on the same connection.
   Framing framing() const noexcept { return content_.framing(); }
   /// The declared size, of `Framing::length`.
   std::uint64_t length() const noexcept { return content_.length(); }
-  /// Whether the connection may carry another response (RFC 9112 9.3).
+  /// Whether the connection may carry another response (RFC 9112 9.3). Not after a 204 that announces
+  /// content, which it must not (RFC 9110 8.6): nobody knows whether some will come.
   bool keep_alive() const noexcept;
   /// The version in the status line.
   Version version() const noexcept { return version_; }
@@ -120,12 +122,14 @@ class ResponseCodec {
   /// Says that the upstream closed. Success if the body had ended, or lasts until then; afterwards
   /// `body` says ended.
   Result<> end_of_input() noexcept;
-  /// The trailer fields, complete once `body` said ended; they live until `reset()`.
+  /// The trailer fields, complete once `body` said ended; they live until `reset()`. Fields that
+  /// cannot stand there were dropped, framing fields refused (RFC 9110 6.5.1).
   const Headers& trailers() const noexcept { return content_.trailers(); }
 
  private:
   std::optional<Error> read_head(std::string_view head, Response& response);
   Framing find_framing() const noexcept;
+  bool announces_content() const noexcept { return fields_.chunked() || fields_.content_length().value_or(0) > 0; }
 
   HeadGuard guard_;
   ContentReader content_;

@@ -72,7 +72,12 @@ bool ChunkHeadGuard::take_separator(char c) noexcept {
 }
 
 ContentReader::ContentReader(Parser::Kind kind, const Limits& limits, std::uint64_t body_limit)
-    : parser_(kind), trailer_guard_(HeadGuard::Kind::trailers, limits), usual_body_limit_(body_limit), body_limit_(body_limit), trailer_limit_(limits.head) {}
+    : parser_(kind),
+      trailer_guard_(HeadGuard::Kind::trailers, limits),
+      is_request_(kind == Parser::Kind::request),
+      usual_body_limit_(body_limit),
+      body_limit_(body_limit),
+      trailer_limit_(limits.head) {}
 
 void ContentReader::reset() noexcept {
   chunk_guard_ = {};
@@ -230,7 +235,7 @@ void ContentReader::collect_trailers() {
   for (const FieldSpan& field : trailer_guard_.fields()) {
     const std::string_view name = field.name.of(trailer_text_);
     const TrailerRule rule = trailer_rule(name);
-    if (rule == TrailerRule::refuse) return refuse(Error::bad_trailer);
+    if (rule == TrailerRule::refuse || (rule == TrailerRule::drop && is_request_)) return refuse(Error::bad_trailer);
     if (rule == TrailerRule::keep) trailers_.borrow(name, field.value.of(trailer_text_));
   }
   if (!parser_.feed(trailer_text_) || !parser_.is_complete()) return refuse(Error::bad_trailer);

@@ -107,6 +107,7 @@ class ContentReader {
   std::uint64_t left_ = 0;     ///< bytes of content still to come, of the body or of the chunk
   std::uint64_t counted_ = 0;  ///< bytes of all chunks so far
   std::size_t line_end_seen_ = 0;  ///< bytes of the CRLF behind a chunk
+  const bool is_request_;
   const std::uint64_t usual_body_limit_;
   std::uint64_t body_limit_;
   std::size_t trailer_limit_;

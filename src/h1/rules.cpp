@@ -1,7 +1,10 @@
 #include "h1/rules.hpp"
 
+#include <gw/network.hpp>
+
 #include <algorithm>
 #include <array>
+#include <limits>
 
 namespace gw {
 inline namespace v0 {
@@ -29,11 +32,8 @@ bool is_host_name(std::string_view host) noexcept {
   return !host.empty();
 }
 
-/// An IPv6 address without its brackets, as far as characters tell; resolving finds the rest.
-bool is_ipv6(std::string_view address) noexcept {
-  return address.find(':') != address.npos &&
-         std::all_of(address.begin(), address.end(), [](char c) { return is_hex(c) || c == ':' || c == '.'; });
-}
+/// An IPv6 address without its brackets.
+bool is_ipv6(std::string_view address) noexcept { return address.find(':') != address.npos && IpAddress::parse(address); }
 
 bool is_port(std::string_view port) noexcept {
   if (port.size() > 5 || !std::all_of(port.begin(), port.end(), is_digit)) return false;
@@ -70,6 +70,7 @@ constexpr ForbiddenTrailer forbidden_trailers[] = {
     {"connection", TrailerRule::refuse},        {"content-length", TrailerRule::refuse},   {"host", TrailerRule::refuse},
     {"keep-alive", TrailerRule::refuse},        {"proxy-connection", TrailerRule::refuse}, {"te", TrailerRule::refuse},
     {"trailer", TrailerRule::refuse},           {"transfer-encoding", TrailerRule::refuse}, {"upgrade", TrailerRule::refuse},
+    {"http2-settings", TrailerRule::refuse},    {"proxy", TrailerRule::refuse},
     {"age", TrailerRule::drop},                 {"authorization", TrailerRule::drop},      {"cache-control", TrailerRule::drop},
     {"content-encoding", TrailerRule::drop},    {"content-range", TrailerRule::drop},      {"content-type", TrailerRule::drop},
     {"cookie", TrailerRule::drop},              {"date", TrailerRule::drop},               {"expect", TrailerRule::drop},
@@ -80,10 +81,16 @@ constexpr ForbiddenTrailer forbidden_trailers[] = {
     {"range", TrailerRule::drop},               {"retry-after", TrailerRule::drop},        {"set-cookie", TrailerRule::drop},
     {"vary", TrailerRule::drop},                {"via", TrailerRule::drop},                {"warning", TrailerRule::drop},
     {"www-authenticate", TrailerRule::drop},    {"x-forwarded-for", TrailerRule::drop},    {"x-forwarded-host", TrailerRule::drop},
-    {"x-forwarded-port", TrailerRule::drop},    {"x-forwarded-proto", TrailerRule::drop},
+    {"x-forwarded-port", TrailerRule::drop},    {"x-forwarded-prefix", TrailerRule::drop}, {"x-forwarded-proto", TrailerRule::drop},
 };
 
 }  // namespace
+
+bool is_named(std::string_view name, std::string_view wanted) noexcept {
+  return name.size() == wanted.size() && std::equal(name.begin(), name.end(), wanted.begin(), [](char a, char b) {
+           return a == b || (a == '_' && b == '-') || (a >= 'A' && a <= 'Z' && (a | 0x20) == b);
+         });
+}
 
 bool is_authority(std::string_view text) noexcept {
   const bool in_brackets = !text.empty() && text.front() == '[';
@@ -129,8 +136,12 @@ void FramingFields::note_connection(std::string_view value) {
 std::optional<Error> FramingFields::note_content_length(std::string_view value) noexcept {
   if (content_length_ || value.empty() || value.size() > 19 || !std::all_of(value.begin(), value.end(), is_digit))
     return Error::bad_content_length;
+  // Zeros in front make octal numbers of it for some.
+  if (value.size() > 1 && value.front() == '0') return Error::bad_content_length;
   std::uint64_t number = 0;
   for (char c : value) number = number * 10 + static_cast<std::uint64_t>(c - '0');
+  // What a signed number cannot hold is negative to some.
+  if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return Error::bad_content_length;
   content_length_ = number;
   return std::nullopt;
 }
@@ -162,7 +173,7 @@ std::optional<Error> FramingFields::conflict(Version version) const noexcept {
 
 TrailerRule trailer_rule(std::string_view name) noexcept {
   for (const ForbiddenTrailer& forbidden : forbidden_trailers)
-    if (iequals(forbidden.name, name)) return forbidden.rule;
+    if (is_named(name, forbidden.name)) return forbidden.rule;
   return TrailerRule::keep;
 }
 

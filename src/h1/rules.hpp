@@ -23,6 +23,9 @@ enum class Framing : std::uint8_t {
   until_close,  ///< a response that lasts as long as its connection
 };
 
+/// Whether a field called `name` is `wanted`, which is in lower case, to some reader: CGI takes "_" for "-".
+bool is_named(std::string_view name, std::string_view wanted) noexcept;
+
 /// Whether `text` is "host" or "host:port" and nothing else: no user, path, list or empty host
 /// (RFC 9110 7.2, RFC 3986 3.2). The port is empty or up to 65535.
 bool is_authority(std::string_view text) noexcept;
@@ -51,8 +54,9 @@ class FramingFields {
 
   /// Takes notice of a Connection field.
   void note_connection(std::string_view value);
-  /// Takes notice of a Content-Length field: one value of 1 to 19 digits, once in a head. A list of
-  /// equal values, which RFC 9112 6.3 would tolerate, is refused too: nothing sane sends it.
+  /// Takes notice of a Content-Length field: one number below 2^63, without zeros in front, once in a
+  /// head. A list of equal values, which RFC 9112 6.3 would tolerate, is refused too: nothing sane
+  /// sends it.
   std::optional<Error> note_content_length(std::string_view value) noexcept;
   /// Takes notice of a Transfer-Encoding field: exactly "chunked", once in a head. Other codings
   /// before a final "chunked" are `unsupported_transfer_coding`, everything else is malformed.
@@ -74,7 +78,7 @@ class FramingFields {
 /// What to do with a trailer field.
 enum class TrailerRule : std::uint8_t {
   keep,
-  drop,    ///< it may not stand in trailers (RFC 9110 6.5.1), and ignoring it is safe
+  drop,    ///< it may not stand in trailers (RFC 9110 6.5.1): a response goes on without it, a request is refused
   refuse,  ///< it would frame or route another message: only an attack sends it
 };
 

@@ -25,6 +25,7 @@ Route& Route::query(std::string name, std::string value) { return edit().rule.qu
 Route& Route::strip_prefix() { return edit().strip_prefix = true, *this; }
 Route& Route::rewrite(std::string to) { return edit().rewrite = RewriteConfig{std::move(to), {}}, *this; }
 Route& Route::preserve_host() { return edit().preserve_host = true, *this; }
+Route& Route::upgrade(std::vector<std::string> protocols) { return edit().upgrade = std::move(protocols), *this; }
 Route& Route::priority(int priority) { return edit().rule.priority = priority, *this; }
 Route& Route::keep_slashes() { return edit().rule.keep_slashes = true, *this; }
 Route& Route::timeouts(RouteTimeouts timeouts) { return edit().timeouts = timeouts, *this; }

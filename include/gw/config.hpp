@@ -116,6 +116,9 @@ struct RouteConfig {
   bool strip_prefix = false;
   /// Sends the client's Host to the upstream instead of the upstream's own.
   bool preserve_host = false;
+  /// The protocols to which a client and the upstream may switch the connection (RFC 9110 7.8), which is a tunnel from then on:
+  /// docs/routing.md. Only what does not carry requests past the gateway. Empty: none.
+  std::vector<std::string> upgrade = {"websocket"};
   RouteTimeouts timeouts{};
   RouteLimits limits{};
   Place place;

@@ -51,6 +51,8 @@ class GW_EXPORT Route {
   Route& rewrite(std::string to);
   /// Sends the client's Host to the upstream instead of the upstream's own.
   Route& preserve_host();
+  /// The protocols that a connection may be switched to: `.upgrade({"websocket", "tcp"})`, `.upgrade({})` for none. WebSocket without.
+  Route& upgrade(std::vector<std::string> protocols);
   /// Of the regexes of a host the one with the highest priority is asked first; 0 without. Only for `Gateway::regex`.
   Route& priority(int priority);
   /// Matches and forwards the path with its "//", which are merged otherwise.

@@ -218,6 +218,8 @@ void check_route(const RouteConfig& route, const Place& place, const std::vector
     only(route.strip_prefix && forward, ".strip_prefix",
          route.rule.kind == RouteRule::Kind::path ? "removes a prefix, and this route has a path" : "removes a prefix, and this route has a regex");
   only(route.preserve_host && is_answered, ".preserve_host", not_forwarded);
+  only(route.upgrade != RouteConfig().upgrade && is_answered, ".upgrade", "is about an upstream, and this route does not forward");
+  for (std::size_t i = 0; i < route.upgrade.size(); ++i) report.add(place, path_of(".upgrade", i), protocol_mistake(route.upgrade[i]));
 }
 
 }  // namespace

@@ -85,17 +85,19 @@ void write_tests(JsonWriter& out, std::string_view name, const std::vector<Field
   out.end_object();
 }
 
+void write_list(JsonWriter& out, std::string_view name, const std::vector<std::string>& texts) {
+  out.key(name);
+  out.begin_list();
+  for (const std::string& text : texts) out.text(text);
+  out.end_list();
+}
+
 void write_rule(JsonWriter& out, const RouteRule& rule) {
   constexpr std::string_view kinds[] = {"path", "prefix", "regex"};
   out.member(kinds[static_cast<std::size_t>(rule.kind)], rule.pattern);
   if (rule.priority != 0) out.member("priority", std::int64_t{rule.priority});
   if (rule.keep_slashes) out.member("keep_slashes", true);
-  if (!rule.hosts.empty()) {
-    out.key("host");
-    out.begin_list();
-    for (const std::string& host : rule.hosts) out.text(host);
-    out.end_list();
-  }
+  if (!rule.hosts.empty()) write_list(out, "host", rule.hosts);
   if (!rule.methods.empty()) {
     out.key("methods");
     out.begin_list();
@@ -156,6 +158,7 @@ void write_action(JsonWriter& out, const RouteConfig& route) {
     out.member("forward", without_credentials(forward->to));
     if (route.strip_prefix) out.member("strip_prefix", true);
     if (route.preserve_host) out.member("preserve_host", true);
+    if (route.upgrade != RouteConfig().upgrade) write_list(out, "upgrade", route.upgrade);
   }
   if (const auto* handler = std::get_if<HandlerConfig>(&route.action)) out.member("handler", handler->handler ? code : std::string_view(handler->name));
 }

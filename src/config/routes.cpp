@@ -84,6 +84,17 @@ void read_tests(const Value& value, std::vector<FieldTest>& out, bool are_header
   });
 }
 
+void read_upgrade(const Value& value, std::vector<std::string>& out) {
+  out.clear();
+  // Here an empty list says something: none.
+  if (value.is_sequence() && value.node().elements.empty()) return;
+  value.each_of_one_or_more("a protocol or a list of protocols", [&](const Value& item) {
+    std::string protocol;
+    read_checked(item, protocol, protocol_mistake);
+    if (!protocol.empty()) out.push_back(std::move(protocol));
+  });
+}
+
 /// Whether the key of an action may be there; a route has one.
 bool begin_action(const Value& value, RouteDraft& draft) {
   if (draft.has_action) value.problem("a route does one thing: " + route_actions());
@@ -149,6 +160,7 @@ constexpr Key<RouteDraft> route_keys[] = {
     {"rewrite", [](const Value& v, RouteDraft& d) { read_rewrite(v, d.route.rewrite.emplace()); }},
     {"strip_prefix", [](const Value& v, RouteDraft& d) { read(v, d.route.strip_prefix); }},
     {"preserve_host", [](const Value& v, RouteDraft& d) { read(v, d.route.preserve_host); }},
+    {"upgrade", [](const Value& v, RouteDraft& d) { read_upgrade(v, d.route.upgrade); }},
     {"timeouts", [](const Value& v, RouteDraft& d) { read_map(v, d.route.timeouts, route_timeouts_keys); }},
     {"limits", [](const Value& v, RouteDraft& d) { read_map(v, d.route.limits, route_limits_keys); }},
     {"regex", read_regex},

@@ -3,6 +3,7 @@
 #include "config/text.hpp"
 
 #include <gw/detail/address.hpp>
+#include <gw/http.hpp>
 #include <gw/version.hpp>
 
 #include <array>
@@ -57,6 +58,16 @@ std::string forward_mistake(std::string_view to) {
 
 std::string base_path_mistake(std::string_view path) {
   return detail::is_base_path(path) ? std::string() : quote(path) + " is no base path: it begins with / and has no query";
+}
+
+std::string protocol_mistake(std::string_view protocol) {
+  const std::size_t slash = protocol.find('/');
+  const std::string_view name = protocol.substr(0, slash);
+  if (!is_token(name) || (slash != std::string_view::npos && !is_token(protocol.substr(slash + 1))))
+    return quote(protocol) + " is no protocol: write a name such as websocket, or NAME/VERSION";
+  for (std::string_view carrier : {"h2c", "h2", "http", "tls"})
+    if (iequals(name, carrier)) return quote(protocol) + " cannot be switched to: the requests in it would pass by every route, stage and limit";
+  return {};
 }
 
 std::string limits_mistake(const Limits& limits) {

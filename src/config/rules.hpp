@@ -60,6 +60,8 @@ std::string route_actions();
 std::string forward_mistake(std::string_view to);
 /// What is put before the paths of an upstream.
 std::string base_path_mistake(std::string_view path);
+/// A protocol that connections may be switched to.
+std::string protocol_mistake(std::string_view protocol);
 /// Limits that do not fit together.
 std::string limits_mistake(const Limits& limits);
 

@@ -36,7 +36,7 @@ Call& Call::begin(Worker& worker, Calls& calls, const UpstreamState& upstream, P
   call->upstream_ = &upstream;
   call->timeouts_ = parts.timeouts ? parts.timeouts : &upstream.options.timeouts;
   call->method_ = parts.method;
-  call->is_upgrade_ = parts.is_upgrade;
+  call->upgrade_ = parts.upgrade;
   call->body_ = std::move(parts.body);
   if (!call->codec_ || call->limits_ != limits) call->codec_.emplace(call->limits_ = limits);
   return *call.release();
@@ -227,7 +227,8 @@ Call::Step Call::advance_head(Response& response, bool is_readable) {
     return Step::interim;
   }
   buffer_.consume(*size);
-  if (response.status == 101 && !is_upgrade_) return fail(upstream_failure(Error::bad_response));
+  // Nobody asked for it, or for another protocol.
+  if (response.status == 101 && !is_switch_to(response.headers, upgrade_)) return fail(upstream_failure(Error::bad_response));
   counters().heads.add(std::chrono::steady_clock::now() - sent_);
   accept_head(response);
   return Step::complete;

@@ -60,7 +60,7 @@ class Call final : public Body::Source {
   struct Parts {
     Method method;
     Body body;
-    bool is_upgrade;
+    std::string_view upgrade;  ///< the protocols that are offered, which live until `run` ends; empty: none
     /// Other deadlines than the upstream's, which outlive the call; `idle` of them is not used. Null: the upstream's.
     const UpstreamTimeouts* timeouts = nullptr;
   };
@@ -147,7 +147,7 @@ class Call final : public Body::Source {
   const UpstreamTimeouts* timeouts_ = nullptr;
   const std::shared_ptr<Endpoint>* endpoint_ = nullptr;  // one of the upstream's
   Method method_ = Method::get;
-  bool is_upgrade_ = false;
+  std::string_view upgrade_;
   Body body_;
   std::optional<std::uint64_t> body_size_;
   std::uint64_t uploaded_ = 0;

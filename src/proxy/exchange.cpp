@@ -32,7 +32,7 @@ class Sender final : public Caller {
   void write_head(std::string& out, std::string_view host_field) const override {
     append_request_line(out, request_, base_path_, request_.path(), 0);
     append_field(out, "Host", request_.headers.has("host") ? request_.headers["host"] : host_field);
-    append_forwarded_fields(out, request_, ForwardedFor{}, pseudonym_, false);
+    append_forwarded_fields(out, request_, ForwardedFor{}, pseudonym_, {});
   }
   void received(Result<> outcome) override { outcome_ = outcome; }
   const Result<>& outcome() const noexcept { return outcome_; }
@@ -62,13 +62,15 @@ bool Exchange::prepare(const Forward& forward) {
     context.fail(Failure(Error::bad_path, Origin::client));
     return false;
   }
+  // With content there would be two ways to read what follows the head. Who cannot switch may answer as usual (RFC 9110 7.8).
+  if (wants_upgrade_ && context.req.body.size() == 0) offer_ = offer_of(context.req.headers, forward.options_.upgrade);
   forward_ = &forward;
   return true;
 }
 
 Call& Exchange::begin_call(const Forward& forward) {
   const UpstreamTimeouts& timeouts = forward.options_.timeouts;
-  Call& call = Call::begin(worker_, calls, *forward.upstream_, {context.req.method, std::move(context.req.body), wants_upgrade_, &timeouts}, snapshot().limits);
+  Call& call = Call::begin(worker_, calls, *forward.upstream_, {context.req.method, std::move(context.req.body), offer_, &timeouts}, snapshot().limits);
   forwarded_ = &call;
   return call;
 }
@@ -84,7 +86,7 @@ void Exchange::write_head(std::string& out, std::string_view host_field) const {
   append_field(out, "Host", keep ? request.authority() : host_field);
   const Context& c = context;
   const ForwardedFor from{c.peer_address(), request.authority(), c.client_scheme(), port_, c.is_peer_trusted(), c.client_address()};
-  append_forwarded_fields(out, request, from, worker_.shared.pseudonym, wants_upgrade_);
+  append_forwarded_fields(out, request, from, worker_.shared.pseudonym, offer_);
 }
 
 void Exchange::received(Result<> outcome) {
@@ -274,6 +276,7 @@ void Exchange::end() {
   forward_ = nullptr;
   route_ = nullptr;
   wants_upgrade_ = false;
+  offer_.clear();
   prefix_length_ = 0;
 }
 
@@ -286,7 +289,7 @@ Task<Result<Response>> Exchange::send(const Upstream& upstream, Request request)
   if (found == snapshot().upstreams.end()) co_return Failure(Error::no_endpoint);
   Sender sender(request, found->second->options.base_path, worker_.shared.pseudonym);
   Response response;
-  Call& call = Call::begin(worker_, calls, *found->second, {request.method, std::move(request.body), false}, snapshot().limits);
+  Call& call = Call::begin(worker_, calls, *found->second, {request.method, std::move(request.body), {}}, snapshot().limits);
   co_await call.run(sender, response);
   if (!sender.outcome()) co_return sender.outcome().error();
   co_return response;

@@ -53,6 +53,7 @@ class Forward {
     bool strip_prefix = false;
     bool preserve_host = false;
     std::optional<Template> rewrite{};
+    std::vector<std::string> upgrade{};  ///< protocols that may be switched to
   };
 
   Forward(std::shared_ptr<const UpstreamState> upstream, Options options) : upstream_(std::move(upstream)), options_(std::move(options)) {}
@@ -158,6 +159,7 @@ class Exchange final : public detail::Host, private Caller {
   Params raw_params_;              // still percent-encoded, of a route with a template
   std::string rewritten_;          // the path for the upstream, of a route that rewrites
   bool wants_upgrade_ = false;
+  std::string offer_;                 // protocols that the client wants and the route allows
   const Forward* forward_ = nullptr;  // once the request is forwarded
   Call* forwarded_ = nullptr;         // its call, unless that failed
   std::size_t reached_ = 0;           // the stages whose request hooks `forward_now` has run

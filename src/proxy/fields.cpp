@@ -193,17 +193,16 @@ void append_last_chunk(std::string& out, const Headers& trailers) {
   out += "\r\n";
 }
 
-void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym, bool is_upgrade) {
-  const std::size_t added = 2 * from.host.size() + 4 * from.peer_address.size() + from.client_address.size() + pseudonym.size();
+void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym,
+                             std::string_view upgrade) {
+  const std::size_t added = 2 * from.host.size() + 4 * from.peer_address.size() + from.client_address.size() + pseudonym.size() + upgrade.size();
   TextWriter writer(out, room_for(request.headers) + added + room_for_own_fields);
-  std::string_view upgrade;
   bool wants_trailers = false;
   for (const auto& [name, value] : request.headers) {
     switch (kind_of(name)) {
       case Kind::end_to_end: case Kind::via: case Kind::date:
         writer.put_field(name, value);
         break;
-      case Kind::upgrade: upgrade = value; break;
       case Kind::hop_by_hop:
         if (iequals(name, "te")) wants_trailers = wants_trailers || has_element(value, "trailers");
         break;
@@ -211,7 +210,7 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
         // A request that the gateway makes itself may say what it likes.
         if (from.peer_address.empty()) writer.put_field(name, value);
         break;
-      case Kind::connection: case Kind::content_length: case Kind::host: break;
+      case Kind::connection: case Kind::upgrade: case Kind::content_length: case Kind::host: break;
     }
   }
   writer.put(request.version == Version::http11 ? "Via: 1.1 " : "Via: 1.0 ");
@@ -219,13 +218,36 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
   writer.put("\r\n");
   if (from.is_trusted) put_trusted(writer, request.headers, from);
   else if (!from.peer_address.empty()) put_client(writer, from);
-  if (is_upgrade) {
+  if (!upgrade.empty()) {
     writer.put(wants_trailers ? "Connection: upgrade, TE\r\n" : "Connection: upgrade\r\n");
     writer.put_field("Upgrade", upgrade);
   } else if (wants_trailers) {
     writer.put("Connection: TE\r\n");
   }
   if (wants_trailers) writer.put("TE: trailers\r\n");
+}
+
+std::string offer_of(const Headers& headers, const std::vector<std::string>& allowed) {
+  std::string offer;
+  for (const auto& [name, value] : headers) {
+    if (kind_of(name) != Kind::upgrade) continue;
+    for_each_element(value, [&](std::string_view protocol) {
+      if (std::any_of(allowed.begin(), allowed.end(), [&](const std::string& a) { return iequals(a, protocol); }))
+        offer.append(offer.empty() ? "" : ", ").append(protocol);
+    });
+  }
+  return offer;
+}
+
+bool is_switch_to(const Headers& headers, std::string_view offered) {
+  bool says_so = false, names_one = false, names_other = false;
+  for (const auto& [name, value] : headers) {
+    const Kind kind = kind_of(name);
+    if (kind == Kind::connection) says_so = says_so || has_element(value, "upgrade");
+    if (kind != Kind::upgrade) continue;
+    for_each_element(value, [&](std::string_view protocol) { (has_element(offered, protocol) ? names_one : names_other) = true; });
+  }
+  return says_so && names_one && !names_other;
 }
 
 void append_request_framing(std::string& out, Method method, bool has_content, std::optional<std::uint64_t> size) {

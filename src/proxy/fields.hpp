@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gw {
 inline namespace v0 {
@@ -41,10 +42,17 @@ struct ForwardedFor {
 };
 
 /// Appends a client's fields as an upstream gets them: without Host, framing and hop-by-hop
-/// fields, and with Via (RFC 9110 7.6.3), X-Forwarded-* and, for a real upgrade, Connection and Upgrade.
+/// fields, and with Via (RFC 9110 7.6.3), X-Forwarded-* and, for an upgrade, Connection and Upgrade.
 /// X-Forwarded-* and Forwarded of a peer that is not trusted are replaced; those of a trusted one are
-/// kept and completed (docs/client_address.md).
-void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym, bool is_upgrade);
+/// kept and completed (docs/client_address.md). `upgrade` is what is offered to the upstream; empty: nothing.
+void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym,
+                             std::string_view upgrade);
+
+/// The protocols of a client's Upgrade fields that are among `allowed`, as a list in the client's order (RFC 9110 7.8). They compare
+/// without case, and with their versions.
+std::string offer_of(const Headers& headers, const std::vector<std::string>& allowed);
+/// Whether a 101 with these fields switches to what was offered: it says that it upgrades, and names nothing else (RFC 9110 7.8).
+bool is_switch_to(const Headers& headers, std::string_view offered);
 
 /// Appends how the end of a request's content is told, and the end of the head. `size` is that of the content, if known.
 void append_request_framing(std::string& out, Method method, bool has_content, std::optional<std::uint64_t> size);

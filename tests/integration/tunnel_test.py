@@ -118,7 +118,7 @@ class RawTunnel(harness.TestCase):
     def upgraded(self, answer, **config):
         """A client whose connection has become a tunnel."""
         self.backend = self.origin(answer)
-        self.gw = self.in_front_of(self.backend, **config)
+        self.gw = self.in_front_of(self.backend, route={"upgrade": "raw"}, **config)
         client = self.client(self.gw)
         client.ask(fields=UPGRADE)
         response = client.head()
@@ -162,7 +162,7 @@ class RawTunnel(harness.TestCase):
             return False
 
         backend = self.origin(answer)
-        client = self.client(self.in_front_of(backend))
+        client = self.client(self.in_front_of(backend, route={"upgrade": "raw"}))
         client.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: raw\r\n\r\nbytes")
         self.assertEqual(client.head().status, 101)
         self.assertEqual(b"".join(client.reader.to_end()), b"early bytes")
@@ -201,7 +201,7 @@ class RawTunnel(harness.TestCase):
 
     def test_an_upstream_that_does_not_switch_answers_as_usual(self):
         backend = self.origin(lambda _, peer: peer.reply(b"no", "426 Upgrade Required"))
-        client = self.client(self.in_front_of(backend))
+        client = self.client(self.in_front_of(backend, route={"upgrade": "raw"}))
         for _ in range(2):
             self.assertEqual(client.request(fields=UPGRADE).status, 426)
         self.assertEqual(client.request().status, 426)

@@ -228,8 +228,8 @@ inline std::vector<Script> proxy_scripts() {
   }
   {
     Script& s = add("another protocol after 101, both ways");
-    s.client = "GET /ws HTTP/1.1\r\n" + host + "Connection: upgrade\r\nUpgrade: echo\r\n\r\nhello tunnel";
-    s.upstream = {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nwelcome "};
+    s.client = "GET /ws HTTP/1.1\r\n" + host + "Connection: upgrade\r\nUpgrade: websocket\r\n\r\nhello tunnel";
+    s.upstream = {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nwelcome "};
     s.upstream_ends = true;
     s.to_client = {{101, ""}, {0, "welcome hello tunnel"}};
     s.to_upstream = {{"GET /ws", ""}};

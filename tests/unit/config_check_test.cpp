@@ -34,6 +34,8 @@ Lines check(const gw::Config& config, gw::Problems problems = {}) {
 
 TEST_CASE("config check: a config made by code is checked like a file, with paths for places") {
   const std::string no_time = "a duration must be above zero";
+  const std::string passes_by = " cannot be switched to: the requests in it would pass by every route, stage and limit";
+  const std::string no_protocol = " is no protocol: write a name such as websocket, or NAME/VERSION";
   const struct {
     std::function<void(gw::Config&)> edit;
     Lines problems;
@@ -106,6 +108,14 @@ TEST_CASE("config check: a config made by code is checked like a file, with path
        {"routes[1].name: the name \"a\" is taken by routes[0]"}},
       {[](gw::Config& c) { c.routes[0].rule.name = "a\n"; }, {"routes[0].name: name \"a\\x0A\": control character U+000A is not allowed"}},
       {[](gw::Config& c) { c.routes[0].strip_prefix = c.routes[0].preserve_host = true; }, {}},
+      {[](gw::Config& c) { c.routes[0].upgrade = {"websocket", "x/1", "h2c", "HTTP/2.0", "tls/1.2", "", "a b", "a/"}; },
+       {"routes[0].upgrade[2]: \"h2c\"" + passes_by, "routes[0].upgrade[3]: \"HTTP/2.0\"" + passes_by, "routes[0].upgrade[4]: \"tls/1.2\"" + passes_by,
+        "routes[0].upgrade[5]: \"\"" + no_protocol, "routes[0].upgrade[6]: \"a b\"" + no_protocol, "routes[0].upgrade[7]: \"a/\"" + no_protocol}},
+      {[](gw::Config& c) {
+         c.routes[0].upgrade = {};
+         c.routes[0].action = gw::ReplyConfig{.status = 204};
+       },
+       {"routes[0].upgrade: is about an upstream, and this route does not forward"}},
       {[](gw::Config& c) { c.routes[0].timeouts.first_byte = 0s; }, {"routes[0].timeouts.first_byte: " + no_time}},
       {[](gw::Config& c) { c.routes[0].limits.body = ~std::uint64_t{0}; },
        {"routes[0].limits.body: expected a number from 0 to 1152921504606846976, found 18446744073709551615"}},

@@ -77,6 +77,30 @@ TEST_CASE("config routes: keep_slashes is true or false") {
   CHECK(read_route("prefix: /a, keep_slashes: 1").problems.size() == 1);
 }
 
+TEST_CASE("config routes: upgrade is a protocol, several, or none") {
+  const struct {
+    std::string keys;
+    Lines protocols;
+  } cases[] = {
+      {"prefix: /a", {"websocket"}},
+      {"prefix: /a, upgrade: tcp", {"tcp"}},
+      {"prefix: /a, upgrade: [websocket, chat/2]", {"websocket", "chat/2"}},
+      {"prefix: /a, upgrade: []", {}},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.keys);
+    const Outcome outcome = read_route(c.keys);
+    CHECK(join(outcome.problems) == "");
+    CHECK(outcome.config.routes.at(0).upgrade == c.protocols);
+  }
+  CHECK(join(read_route("prefix: /a, upgrade: [websocket, h2c]").problems) ==
+        "gw:1:44: routes[0].upgrade[1]: \"h2c\" cannot be switched to: the requests in it would pass by every route, stage and limit\n");
+  CHECK(join(read_route("prefix: /a, upgrade: \"web socket\"").problems) ==
+        "gw:1:32: routes[0].upgrade: \"web socket\" is no protocol: write a name such as websocket, or NAME/VERSION\n");
+  CHECK(join(read("routes: [{prefix: /a, upgrade: tcp, reply: 200}]").problems) ==
+        "gw:1:10: routes[0].upgrade: is about an upstream, and this route does not forward\n");
+}
+
 TEST_CASE("config routes: wrong_method is 404 or 405") {
   CHECK(read("wrong_method: 404").config.wrong_method == 404);
   CHECK(read("{}").config.wrong_method == 405);
@@ -94,8 +118,13 @@ TEST_CASE("config routes: a configuration that is shown has all of it") {
   gw::RouteConfig route;
   route.rule = {.kind = gw::RouteRule::Kind::regex, .pattern = "/a\\d", .priority = -2, .keep_slashes = true};
   config.routes.push_back(route);
+  route.rule = {.pattern = "/b"};
+  route.action = gw::ForwardConfig{"http://h", {}};
+  route.upgrade = {"tcp"};
+  config.routes.push_back(route);
   std::string text = gw::config::config_json(config);
   std::erase_if(text, [](char c) { return c == ' ' || c == '\n'; });
   CHECK(text.find(R"("wrong_method":404,)") != std::string::npos);
   CHECK(text.find(R"({"regex":"/a\\d","priority":-2,"keep_slashes":true})") != std::string::npos);
+  CHECK(text.find(R"({"prefix":"/b","forward":"http://h","upgrade":["tcp"]})") != std::string::npos);
 }

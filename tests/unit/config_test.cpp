@@ -66,7 +66,12 @@ std::string describe(const gw::Config& c) {
     some("first_byte", r.timeouts.first_byte), some("body", r.timeouts.body);
     if (r.limits.body) out << " limit=" << *r.limits.body;
     if (const auto* h = std::get_if<gw::HandlerConfig>(&r.action)) out << " handler " << h->name << (h->handler ? " made" : " named");
-    out << (r.strip_prefix ? " strip" : "") << (r.preserve_host ? " preserve" : "") << (r.rule.keep_slashes ? " slashes" : "") << '\n';
+    out << (r.strip_prefix ? " strip" : "") << (r.preserve_host ? " preserve" : "") << (r.rule.keep_slashes ? " slashes" : "");
+    if (r.upgrade != gw::RouteConfig().upgrade) {
+      out << " upgrade";
+      for (const auto& protocol : r.upgrade) out << ' ' << protocol;
+    }
+    out << '\n';
     use(r.use);
   }
   return out.str();
@@ -90,10 +95,10 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "route user path /users/{id} host=api.example.com host=*.example.org GET PUT x-version:2 accept:* debug=* lang=d\xc3\xa9 empty= "
       "forward users\n"
       "use beta_gate named\nuse request_id made\n"
-      "route  prefix /api host=one.example.com POST forward orders strip preserve slashes\n"
+      "route  prefix /api host=one.example.com POST forward orders strip preserve slashes upgrade websocket tcp/2\n"
       "route  path /hello handler hello named\n"
       "route  prefix /v1 forward users rewrite /v2{rest} client_body=1000 client_write=2000 connect=3000 first_byte=4000 body=5000 "
-      "limit=1048576\n"
+      "limit=1048576 upgrade\n"
       "use body_limit made\nuse body_limit made\n"
       "route  path /old/{id} redirect 308 https://{host}/new/{id} no query\n"
       "route  prefix /older redirect 302 /new\n"

@@ -118,9 +118,9 @@ TEST_CASE("connection: limits of time") {
   SUBCASE("a tunnel in which nothing moves ends") {
     World world(quick);
     const auto upstream = world.upstream();
-    upstream->responses = {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"};
+    upstream->responses = {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"};
     const auto client = world.client();
-    client->receive("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+    client->receive("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
     world.run();
     CHECK(read_responses(client->written()).at(0).status == 101);
     CHECK(upstream->transport().is_closed());
@@ -195,8 +195,8 @@ TEST_CASE("connection: aborting ends every connection, whatever it waits for") {
       {"the body of a response, in a handler", "GET /sub HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart"},
       {"the body of a request", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\npart", ""},
       {"the body of a request, in a handler", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\npart", ""},
-      {"a tunnel", "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
-       "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"},
+      {"a tunnel", "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+       "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"},
   };
   for (const Case& c : cases) {
     CAPTURE(c.what);

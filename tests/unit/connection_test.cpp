@@ -134,6 +134,51 @@ TEST_CASE("connection: an answer with bytes behind it is passed on, but its conn
   CHECK(upstream->transport().is_closed());
 }
 
+TEST_CASE("connection: who may switch protocols, and who is served as usual") {
+  const std::string host = " / HTTP/1.1\r\nHost: a\r\n", upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n";
+  const std::string switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+  const struct {
+    std::string what;
+    std::string request;
+    std::string offered;   ///< to the upstream; empty: it is asked as usual
+    std::string response;
+    int status;
+  } cases[] = {
+      {"what is allowed", "GET" + host + upgrade + "\r\n", "websocket", switched, 101},
+      {"what the upstream declines", "GET" + host + upgrade + "\r\n", "websocket", ok, 200},
+      {"one of several", "GET" + host + "Connection: upgrade, keep-alive\r\nUpgrade: h2c, WebSocket\r\n\r\n", "WebSocket", switched, 101},
+      {"what is not allowed", "GET" + host + "Connection: upgrade\r\nUpgrade: h2c\r\n\r\n", "", ok, 200},
+      {"no Connection: upgrade", "GET" + host + "Upgrade: websocket\r\n\r\n", "", ok, 200},
+      {"nothing to switch to", "GET" + host + "Connection: upgrade\r\n\r\n", "", ok, 200},
+      {"HTTP/1.0", "GET / HTTP/1.0\r\n" + upgrade + "\r\n", "", ok, 200},
+      {"content", "POST" + host + upgrade + "Content-Length: 2\r\n\r\nhi", "", ok, 200},
+      {"content of unknown length", "POST" + host + upgrade + "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "", ok, 200},
+      {"no content, and that is said", "GET" + host + upgrade + "Content-Length: 0\r\n\r\n", "websocket", switched, 101},
+      {"a 101 that nobody asked for", "GET" + host + "\r\n", "", switched, 502},
+      {"a 101 to what was not offered", "GET" + host + "Connection: upgrade\r\nUpgrade: h2c\r\n\r\n", "", switched, 502},
+      {"a 101 to something else", "GET" + host + upgrade + "\r\n", "websocket", "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", 502},
+      {"a 101 to nothing", "GET" + host + upgrade + "\r\n", "websocket", "HTTP/1.1 101 S\r\nConnection: upgrade\r\n\r\n", 502},
+      {"a 101 that does not upgrade", "GET" + host + upgrade + "\r\n", "websocket", "HTTP/1.1 101 S\r\nUpgrade: websocket\r\n\r\n", 502},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.what);
+    World world(add_script_routes);
+    const auto upstream = world.upstream();
+    upstream->responses = {c.response};
+    upstream->ends = c.status == 101;
+    const auto client = world.client();
+    client->receive(c.request);
+    client->receive_end();
+    world.run();
+    CHECK(read_responses(client->written()).at(0).status == c.status);
+    const gw::Headers& asked = upstream->requests.at(0).headers;
+    CHECK(asked["upgrade"] == c.offered);
+    CHECK(asked["connection"] == (c.offered.empty() ? "" : "upgrade"));
+    // Only what was answered as usual leaves a connection behind that can be used again.
+    CHECK(world.worker.pool.idle(world.endpoint) == (c.status == 200 ? 1 : 0));
+  }
+}
+
 TEST_CASE("connection: a reused connection that was stale costs nothing if the request can be repeated") {
   struct Case {
     std::string request;

@@ -52,6 +52,33 @@ TEST_CASE("explain: each route that lost says on what") {
   CHECK(lost_on(e, "winner") == "-");
 }
 
+TEST_CASE("explain: the head says to which protocols the connection may be switched") {
+  gw::Gateway app = gateway();
+  app.prefix("/default").forward("one");
+  app.prefix("/none").upgrade({}).forward("one");
+  app.prefix("/tcp").upgrade({"tcp"}).forward("one");
+  const struct {
+    std::string path, upgrade;
+    std::vector<std::string> head;
+  } cases[] = {
+      {"/default", "websocket", {"Connection: upgrade", "Upgrade: websocket"}},
+      {"/default", "tcp", {}},
+      {"/none", "websocket", {}},
+      {"/tcp", "websocket, tcp", {"Connection: upgrade", "Upgrade: tcp"}},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.path);
+    CAPTURE(c.upgrade);
+    gw::Request request(Method::get, c.path);
+    request.headers.add("Connection", "Upgrade");
+    request.headers.add("Upgrade", c.upgrade);
+    std::vector<std::string> head;
+    for (const std::string& line : app.explain(request).head)
+      if (line.starts_with("Connection") || line.starts_with("Upgrade")) head.push_back(line);
+    CHECK(head == c.head);
+  }
+}
+
 TEST_CASE("explain: the head that would go upstream, with run-time values by name") {
   gw::Gateway app = gateway();
   app.prefix("/api").strip_prefix().rewrite("/v2{rest}").forward("one");

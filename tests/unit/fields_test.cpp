@@ -35,13 +35,13 @@ std::string text_of(const Headers& headers) {
 }
 
 /// What of a client's fields goes to an upstream, as "a: 1|b: 2".
-std::string forwarded(std::string_view fields, const proxy::ForwardedFor& from, bool is_upgrade = false, Version version = Version::http11) {
+std::string forwarded(std::string_view fields, const proxy::ForwardedFor& from, std::string_view upgrade = {}, Version version = Version::http11) {
   Request request(gw::Method::get, "/");
   request.version = version;
   request.headers = fields_of(fields);
   proxy::remove_nominated(request.headers);
   std::string out;
-  proxy::append_forwarded_fields(out, request, from, "gw-1", is_upgrade);
+  proxy::append_forwarded_fields(out, request, from, "gw-1", upgrade);
   std::string text;
   for (std::size_t at = 0; at < out.size();) {
     const std::size_t end = out.find("\r\n", at);
@@ -99,7 +99,7 @@ TEST_CASE("fields: what Connection names is gone before stages add fields of tha
   CHECK(text_of(request.headers) == "Connection: close, x-tenant, host|Host: a");
   request.headers.set("X-Tenant", "blue");
   std::string out;
-  proxy::append_forwarded_fields(out, request, {}, "gw-1", false);
+  proxy::append_forwarded_fields(out, request, {}, "gw-1", {});
   CHECK(out == "X-Tenant: blue\r\nVia: 1.1 gw-1\r\n");
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("fields: an upstream gets the client's fields without Host, framing an
       {"TE: gzip;q=0.5, Trailers", "Via: 1.1 gw-1|Connection: TE|TE: trailers"},
       {"TE: gzip", "Via: 1.1 gw-1"},
       {"TE: trailers|Connection: TE", "Via: 1.1 gw-1|Connection: TE|TE: trailers"},
-      // An upgrade that the caller did not take for one is dropped.
+      // What the client wants to switch to is not what is offered.
       {"Upgrade: websocket|Connection: upgrade", "Via: 1.1 gw-1"},
       {"Proxy: x|Proxy-Connection: close|HTTP2-Settings: y|Keep-Alive: 1|Trailer: z", "Via: 1.1 gw-1"},
       // A request of the gateway itself may say for whom it asks.
@@ -135,7 +135,7 @@ TEST_CASE("fields: an upstream gets the client's fields without Host, framing an
     CAPTURE(c.in);
     CHECK(forwarded(c.in, nobody) == c.out);
   }
-  CHECK(forwarded("", nobody, false, Version::http10) == "Via: 1.0 gw-1");
+  CHECK(forwarded("", nobody, {}, Version::http10) == "Via: 1.0 gw-1");
 }
 
 TEST_CASE("fields: an upstream learns who the client is, and not what the client says about that") {
@@ -186,11 +186,69 @@ TEST_CASE("fields: what a trusted peer says goes on, with the peer added and the
   }
 }
 
-TEST_CASE("fields: a real upgrade is passed on") {
-  CHECK(forwarded("Connection: Upgrade|Upgrade: websocket|Sec-WebSocket-Key: k", nobody, true) ==
+TEST_CASE("fields: an offer to switch protocols is passed on") {
+  CHECK(forwarded("Connection: Upgrade|Upgrade: h2c, websocket|Sec-WebSocket-Key: k", nobody, "websocket") ==
         "Sec-WebSocket-Key: k|Via: 1.1 gw-1|Connection: upgrade|Upgrade: websocket");
-  CHECK(forwarded("Connection: Upgrade, TE|Upgrade: websocket|TE: trailers", nobody, true) ==
+  CHECK(forwarded("Connection: Upgrade, TE|Upgrade: websocket|TE: trailers", nobody, "websocket") ==
         "Via: 1.1 gw-1|Connection: upgrade, TE|Upgrade: websocket|TE: trailers");
+}
+
+TEST_CASE("fields: an offer may be longer than what it comes from") {
+  std::string wanted = "x", offer = "x";
+  for (int i = 0; i < 5000; ++i) wanted += ",x", offer += ", x";
+  CHECK(proxy::offer_of(fields_of("Upgrade: " + wanted), {"x"}) == offer);
+  CHECK(forwarded("Upgrade: " + wanted, nobody, offer) == "Via: 1.1 gw-1|Connection: upgrade|Upgrade: " + offer);
+}
+
+TEST_CASE("fields: of what a client wants to switch to only what is allowed is offered") {
+  const struct {
+    std::string_view in;
+    std::string_view offer;
+  } cases[] = {
+      {"", ""},
+      {"Upgrade: websocket", "websocket"},
+      {"UPGRADE: WebSocket", "WebSocket"},
+      {"Upgrade: h2c, websocket", "websocket"},
+      {"Upgrade: h2c", ""},
+      {"Upgrade: chat/2, ,websocket,", "chat/2, websocket"},
+      {"Upgrade: websocket|Upgrade: CHAT/2", "websocket, CHAT/2"},
+      // Another version is another protocol.
+      {"Upgrade: chat, chat/1, chat/20, websocket/13", ""},
+      {"Upgrade: \"websocket\"", ""},
+      {"Upgrade: websocket h2c", ""},
+      {"X-Upgrade: websocket", ""},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.in);
+    CHECK(proxy::offer_of(fields_of(c.in), {"websocket", "chat/2"}) == c.offer);
+  }
+  CHECK(proxy::offer_of(fields_of("Upgrade: websocket"), {}) == "");
+}
+
+TEST_CASE("fields: a 101 has to say that it switches, and to something that was offered") {
+  const struct {
+    std::string_view in;
+    std::string_view offered;
+    bool is_switch;
+  } cases[] = {
+      {"Connection: Upgrade|Upgrade: websocket", "websocket", true},
+      {"Connection: keep-alive, upgrade|Upgrade: WebSocket", "websocket", true},
+      {"Connection: keep-alive|Connection: upgrade|Upgrade: chat", "websocket, chat", true},
+      // Protocols on top of each other.
+      {"Connection: upgrade|Upgrade: chat, websocket", "websocket, chat", true},
+      {"Connection: upgrade|Upgrade: websocket", "", false},
+      {"Connection: upgrade|Upgrade: h2c", "websocket", false},
+      {"Connection: upgrade|Upgrade: websocket, h2c", "websocket", false},
+      {"Connection: upgrade|Upgrade: websocket|Upgrade: h2c", "websocket", false},
+      {"Connection: upgrade|Upgrade: ", "websocket", false},
+      {"Connection: upgrade", "websocket", false},
+      {"Connection: keep-alive|Upgrade: websocket", "websocket", false},
+      {"Upgrade: websocket", "websocket", false},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.in);
+    CHECK(proxy::is_switch_to(fields_of(c.in), c.offered) == c.is_switch);
+  }
 }
 
 TEST_CASE("fields: a request that came through this gateway before is a loop") {

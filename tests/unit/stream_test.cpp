@@ -203,7 +203,7 @@ TEST_CASE("stream: server-sent events arrive one by one, as the upstream sends t
 TEST_CASE("stream: a tunnel goes both ways until both sides have finished") {
   TestServer upstream;
   gw::Gateway app;
-  app.prefix("/").forward("http://" + upstream.address());
+  app.prefix("/").upgrade({"echo"}).forward("http://" + upstream.address());
   const gw::Server server = app.start("127.0.0.1:0");
   HttpClient client(server.port());
   client.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nearly ");

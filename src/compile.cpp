@@ -170,6 +170,7 @@ class Compiler {
     t.connect = route.timeouts.connect.value_or(t.connect);
     t.first_byte = route.timeouts.first_byte.value_or(t.first_byte);
     t.body = route.timeouts.body.value_or(t.body);
+    t.tunnel = route.timeouts.tunnel.value_or(t.tunnel);
     options.upgrade = route.upgrade;
     if (route.rewrite) options.rewrite.emplace(route.rewrite->to, Template::Use::path, parameters_of(route.rule));
     return options;

@@ -57,6 +57,7 @@ constexpr Row rows[] = {
     {Error::upstream_timeout, "upstream_timeout", 504, "the upstream did not respond in time"},
     {Error::bad_response, "bad_response", 502, "the upstream sent an invalid response"},
     {Error::response_too_large, "response_too_large", 502, "the header fields of the upstream's response are too large or too many"},
+    {Error::tunnel_timeout, "tunnel_timeout", 504, "nothing came through the tunnel for too long"},
 };
 
 /// For the codes of sockets and of the system, which come from the way to an upstream.
@@ -65,7 +66,7 @@ constexpr Row foreign{Error{}, "system", 502, "the connection to the upstream fa
 constexpr bool rows_are_in_order() noexcept {
   for (std::size_t i = 0; i < std::size(rows); ++i)
     if (static_cast<std::size_t>(rows[i].error) != i + 1) return false;
-  return rows[std::size(rows) - 1].error == Error::response_too_large;
+  return rows[std::size(rows) - 1].error == Error::tunnel_timeout;
 }
 static_assert(rows_are_in_order(), "one row per Error, in the order of the enumeration");
 

@@ -97,6 +97,7 @@ struct RouteTimeouts {
   std::optional<Duration> connect{};
   std::optional<Duration> first_byte{};
   std::optional<Duration> body{};
+  std::optional<Duration> tunnel{};
 };
 
 /// The limits that a route has of its own, lower or higher than those of the gateway.

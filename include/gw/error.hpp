@@ -74,6 +74,7 @@ enum class Error {
   upstream_timeout,          ///< 504, first_byte or body
   bad_response,              ///< 502, the response breaks RFC 9112
   response_too_large,        ///< 502, its head passes limits.head
+  tunnel_timeout,            ///< 504 in logs, timeouts.tunnel; a tunnel has no status any more
 };
 
 /// The category of `Error`; its name is "gw". Thread-safe.

@@ -33,6 +33,7 @@ struct UpstreamTimeouts {
   Duration first_byte = 30s;  ///< from the request to the head of its response; then 504
   Duration body = 30s;        ///< between two pieces of the response body, and until a piece of the request is taken
   Duration idle = 4s;         ///< how long a free connection is kept. Under the 5 s after which Node closes
+  Duration tunnel = 1h;       ///< until something moves in a tunnel, either way; then it is cut. Long: only who sends pings is never silent
 };
 
 /// The options of an upstream.

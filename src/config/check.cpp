@@ -129,6 +129,7 @@ void check_upstream(const UpstreamConfig& upstream, const Place& place, Report& 
   report.add(place, ".timeouts.first_byte", duration_mistake(options.timeouts.first_byte));
   report.add(place, ".timeouts.body", duration_mistake(options.timeouts.body));
   report.add(place, ".timeouts.idle", duration_mistake(options.timeouts.idle));
+  report.add(place, ".timeouts.tunnel", duration_mistake(options.timeouts.tunnel));
   report.add(place, ".idle_connections", number_mistake(options.idle_connections, bounds::idle_connections));
   report.add(place, ".connections", number_mistake(options.connections, bounds::upstream_connections));
 }
@@ -154,6 +155,7 @@ void check_bounds(const RouteConfig& route, const Place& place, Report& report) 
   check(t.connect, ".timeouts.connect", true);
   check(t.first_byte, ".timeouts.first_byte", true);
   check(t.body, ".timeouts.body", true);
+  check(t.tunnel, ".timeouts.tunnel", true);
   if (route.limits.body) report.add(place, ".limits.body", number_mistake(*route.limits.body, bounds::body));
 }
 

@@ -108,6 +108,7 @@ constexpr Key<UpstreamTimeouts> upstream_timeouts_keys[] = {
     {"first_byte", [](const Value& v, UpstreamTimeouts& t) { read(v, t.first_byte); }},
     {"body", [](const Value& v, UpstreamTimeouts& t) { read(v, t.body); }},
     {"idle", [](const Value& v, UpstreamTimeouts& t) { read(v, t.idle); }},
+    {"tunnel", [](const Value& v, UpstreamTimeouts& t) { read(v, t.tunnel); }},
 };
 
 constexpr Key<UpstreamConfig> upstream_keys[] = {

@@ -135,7 +135,8 @@ void write_reply(JsonWriter& out, const ReplyConfig& reply) {
 void write_bounds(JsonWriter& out, const RouteConfig& route) {
   const RouteTimeouts& t = route.timeouts;
   const std::pair<const char*, const std::optional<Duration>&> timeouts[] = {
-      {"client_body", t.client_body}, {"client_write", t.client_write}, {"connect", t.connect}, {"first_byte", t.first_byte}, {"body", t.body}};
+      {"client_body", t.client_body}, {"client_write", t.client_write}, {"connect", t.connect},
+      {"first_byte", t.first_byte},   {"body", t.body},                 {"tunnel", t.tunnel}};
   if (std::any_of(std::begin(timeouts), std::end(timeouts), [](const auto& timeout) { return timeout.second.has_value(); })) {
     out.key("timeouts");
     out.begin_object();
@@ -199,6 +200,7 @@ void write_upstream(JsonWriter& out, const UpstreamConfig& upstream) {
   out.member("first_byte", options.timeouts.first_byte);
   out.member("body", options.timeouts.body);
   out.member("idle", options.timeouts.idle);
+  out.member("tunnel", options.timeouts.tunnel);
   out.end_object();
   out.member("base_path", options.base_path);
   out.member("idle_connections", std::uint64_t{options.idle_connections});

@@ -126,6 +126,7 @@ constexpr Key<RouteTimeouts> route_timeouts_keys[] = {
     {"connect", [](const Value& v, RouteTimeouts& t) { read_some(v, t.connect); }},
     {"first_byte", [](const Value& v, RouteTimeouts& t) { read_some(v, t.first_byte); }},
     {"body", [](const Value& v, RouteTimeouts& t) { read_some(v, t.body); }},
+    {"tunnel", [](const Value& v, RouteTimeouts& t) { read_some(v, t.tunnel); }},
 };
 
 constexpr Key<RouteLimits> route_limits_keys[] = {

@@ -74,6 +74,8 @@ class BufferStore {
     b.clear();
     free_.push_back(std::move(b));
   }
+  /// How many wait.
+  std::size_t size() const noexcept { return free_.size(); }
 
  private:
   static constexpr std::size_t kept = 128;

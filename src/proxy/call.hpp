@@ -89,6 +89,8 @@ class Call final : public Body::Source {
   /// After a 101: the connection, and what already came through it behind the head.
   Transport& transport() { return lease_.transport(); }
   Buffer& buffer() { return buffer_; }
+  /// How long nothing may move there.
+  Duration tunnel_idle() const noexcept { return timeouts_->tunnel; }
 
   std::optional<Chunk> ready() override;
   Task<Result<Chunk>> read() override;

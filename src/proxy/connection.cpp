@@ -76,6 +76,7 @@ void Connection::abort() {
     worker_.remove(*this);
     return;
   }
+  if (session_->tunnel) session_->tunnel->cut(Failure(Error::stopped));
   session_->exchange.abandon(Failure(Error::stopped));
   transport_->reset();
 }
@@ -325,12 +326,20 @@ Task<> Connection::tunnel(Call& upstream) {
   append_response_head(head, c.res, {}, {});
   Gather pieces;
   pieces.add(head);
-  if (co_await pieces.write(*transport_, s.timeouts.client_write)) co_return;
-  Tunnel relay(worker_, s.timeouts.client_idle);
-  co_await relay.run({*transport_, s.buffer}, {upstream.transport(), upstream.buffer()});
-  ContextAccess::add_bytes_received(c, relay.to_upstream());
-  ContextAccess::add_bytes_sent(c, relay.to_client());
-  ContextAccess::set_complete(c);
+  const Failure client_gone(Error::client_gone, gw::Origin::client), upstream_gone(Error::upstream_reset, gw::Origin::upstream);
+  if (co_await pieces.write(*transport_, s.timeouts.client_write)) {
+    ContextAccess::set_failure(c, client_gone);
+    co_return;
+  }
+  const Tunnel::End client(*transport_, s.buffer, client_gone), other(upstream.transport(), upstream.buffer(), upstream_gone);
+  Tunnel tunnel(worker_, client, other, upstream.tunnel_idle());
+  s.tunnel = &tunnel;
+  co_await tunnel.run();
+  s.tunnel = nullptr;
+  ContextAccess::add_bytes_received(c, tunnel.to_upstream());
+  ContextAccess::add_bytes_sent(c, tunnel.to_client());
+  if (tunnel.failure()) ContextAccess::set_failure(c, *tunnel.failure());
+  else ContextAccess::set_complete(c);
 }
 
 Task<> Connection::linger() {

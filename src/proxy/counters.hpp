@@ -148,6 +148,7 @@ struct alignas(64) WorkerCounters {
   Counter shed;              ///< client connections over `limits.connections`
   Gauge connections;         ///< client connections that are open
   Gauge requests;            ///< requests under way
+  Gauge tunnels;             ///< those of them that have become tunnels
   Tally refused;             ///< requests refused before there was a context, by `Error`
 };
 

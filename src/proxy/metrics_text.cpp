@@ -153,13 +153,14 @@ void write_upstreams(Exposition& out, const Metrics::View& view) {
 
 void write_clients(Exposition& out, const Metrics::View& view) {
   Count accepted = 0, shed = 0;
-  std::int64_t connections = 0, requests = 0;
+  std::int64_t connections = 0, requests = 0, tunnels = 0;
   Errors refused;
   for (const WorkerCounters* c : view.gateway) {
     accepted += c->accepted.value();
     shed += c->shed.value();
     connections += c->connections.value();
     requests += c->requests.value();
+    tunnels += c->tunnels.value();
     refused.add(c->refused);
   }
   out.family("gw_connections_accepted_total", Type::counter, "Connections of clients.");
@@ -170,6 +171,8 @@ void write_clients(Exposition& out, const Metrics::View& view) {
   out.sample({}, connections);
   out.family("gw_requests_in_flight", Type::gauge, "Requests under way.");
   out.sample({}, requests);
+  out.family("gw_tunnels_open", Type::gauge, "Requests under way that have become tunnels.");
+  out.sample({}, tunnels);
   out.family("gw_refused_requests_total", Type::counter, "Requests refused before a route was looked for, by error.");
   for (const auto& [error, count] : refused.counts) out.sample({{"error", error}}, count);
 }

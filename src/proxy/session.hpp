@@ -13,6 +13,7 @@ inline namespace v0 {
 namespace proxy {
 
 class Connection;
+class Tunnel;
 
 /// The memory of a request: buffer, codec, context. An idle connection has none; workers recycle them.
 /// It is the source of the request's body and the client of its exchange.
@@ -51,6 +52,7 @@ struct Session final : Body::Source, Client {
   Buffer buffer;
   /// When the head began that did not come in one piece.
   std::optional<std::chrono::steady_clock::time_point> head_began;
+  Tunnel* tunnel = nullptr;         ///< while the connection is one
   bool has_ended = true;            ///< the request's body was read to its end
   bool is_cancelled = false;        ///< it will not be read on
   bool has_sent_continue = false;

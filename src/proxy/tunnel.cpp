@@ -1,56 +1,80 @@
 #include "proxy/tunnel.hpp"
 
-#include "proxy/gather.hpp"
-
 #include <asio/co_spawn.hpp>
+
+#include <utility>
 
 namespace gw {
 inline namespace v0 {
 namespace proxy {
 
-Task<> Tunnel::run(End client, End upstream) {
-  is_other_running_ = true;
-  const auto close_both_if_broken = [this, client, upstream] {
-    if (!is_broken_) return;
-    client.transport.close();
-    upstream.transport.close();
-  };
-  asio::co_spawn(worker_.io, relay(upstream, client.transport, to_client_), [this, close_both_if_broken](std::exception_ptr thrown) {
-    if (thrown) is_broken_ = true;
-    close_both_if_broken();
-    is_other_running_ = false;
-    other_ended_.notify();
-  });
-  co_await relay(client, upstream.transport, to_upstream_);
-  close_both_if_broken();
-  while (is_other_running_) co_await other_ended_.wait();
+Task<> Tunnel::run() {
+  worker_.counters.tunnels.up();
+  start(client_, upstream_, to_upstream_);
+  start(upstream_, client_, to_client_);
+  while (running_ > 0) co_await ended_.wait();
+  worker_.counters.tunnels.down();
 }
 
-Task<> Tunnel::relay(End from, Transport& to, std::uint64_t& count) {
+void Tunnel::start(End& from, End& to, std::uint64_t& count) {
+  ++running_;
+  asio::co_spawn(worker_.io, relay(from, to, count), [this](std::exception_ptr thrown) {
+    if (thrown) cut(Failure(Error::handler_failed));
+    if (--running_ == 0) ended_.notify();
+  });
+}
+
+void Tunnel::cut(Failure failure) {
+  if (failure_) return;
+  failure_ = failure;
+  // Whoever waits for them wakes up.
+  client_.transport.reset();
+  upstream_.transport.reset();
+}
+
+Task<> Tunnel::relay(End& from, End& to, std::uint64_t& count) {
+  const std::size_t capacity = from.early.capacity();
+  std::string_view rest = from.early.content();
+  Buffer buffer;
   for (;;) {
-    if (!from.buffer.empty()) {
-      Gather pieces;
-      pieces.add(from.buffer.content());
-      const std::error_code ec = co_await pieces.write(to, idle_);
-      if (ec || is_broken_) break;
-      count += from.buffer.content().size();
-      from.buffer.consume(from.buffer.content().size());
-      from.buffer.make_room();
+    // 1. Write what was read.
+    while (!rest.empty()) {
+      const asio::const_buffer piece(rest.data(), rest.size());
+      std::error_code ec;
+      const std::size_t n = to.transport.write({&piece, 1}, ec);
+      if (ec && ec != asio::error::would_block) co_return cut(to.broken);
+      count += n;
+      rest.remove_prefix(n);
+      if (ec && !co_await is_ready(to.transport, Side::write)) co_return;
     }
+    worker_.buffers.give(std::exchange(buffer, Buffer()));
+
+    // 2. Wait for more.
+    if (!co_await is_ready(from.transport, Side::read)) co_return;
+
+    // 3. Read it.
+    buffer = worker_.buffers.take(capacity);
     std::error_code ec;
-    const std::size_t n = from.transport.read(from.buffer.room(), ec);
-    from.buffer.commit(n);
-    if (!ec) continue;
-    if (ec == asio::error::eof) {
-      to.shutdown_write();
-      co_return;
-    }
-    if (ec != asio::error::would_block) break;
-    const std::uint64_t moved_before = to_client_ + to_upstream_;
-    const Wake wake = co_await from.transport.until(Side::read, idle_);
-    if (is_broken_ || (wake == Wake::timed_out && to_client_ + to_upstream_ == moved_before)) break;
+    const std::size_t n = from.transport.read(buffer.room(), ec);
+    buffer.commit(n);
+    rest = buffer.content();
+    if (ec == asio::error::eof) break;
+    if (ec && ec != asio::error::would_block) co_return cut(from.broken);
   }
-  is_broken_ = true;
+  worker_.buffers.give(std::move(buffer));
+  to.transport.shutdown_write();
+}
+
+// Waits until a side is worth trying again. False if the tunnel is cut, which it is if nothing moves for too long.
+Task<bool> Tunnel::is_ready(Transport& transport, Side side) {
+  for (;;) {
+    const std::uint64_t moved_before = to_client_ + to_upstream_;
+    const Wake wake = co_await transport.until(side, idle_);
+    if (failure_) co_return false;
+    if (wake != Wake::timed_out) co_return true;
+    if (to_client_ + to_upstream_ == moved_before) cut(Failure(Error::tunnel_timeout));
+    if (failure_) co_return false;
+  }
 }
 
 }  // namespace proxy

@@ -8,40 +8,54 @@
 #include <gw/transport.hpp>
 
 #include <cstdint>
+#include <optional>
 
 namespace gw {
 inline namespace v0 {
 namespace proxy {
 
-/// Relays between two transports until both directions have ended. The end of one direction is
-/// passed on, the other goes on (half-close). Closes both when either breaks, or when nothing has
-/// moved in either direction for the idle time.
+/// Relays between two transports until both directions have ended. The end of one direction is passed on, and the other goes on
+/// (half-close). If one side breaks, or nothing has moved in either direction for the idle time, both are cut: their peers see an
+/// error and not an end, which would look as if all had been said.
+///
+/// While nothing moves a tunnel holds no buffer. It reads once for every turn of the event loop, so that others have theirs.
 class Tunnel {
  public:
-  Tunnel(Worker& worker, Duration idle) : worker_(worker), idle_(idle) {}
-
-  /// One side: its transport, and a buffer that may hold bytes it has sent already.
+  /// One side: its transport, a buffer that may hold bytes it has sent already, and what it means if it breaks.
   struct End {
-    End(Transport& t, Buffer& b) : transport(t), buffer(b) {}
+    End(Transport& t, Buffer& e, Failure b) : transport(t), early(e), broken(b) {}
     Transport& transport;
-    Buffer& buffer;
+    Buffer& early;
+    Failure broken;
   };
 
-  Task<> run(End client, End upstream);
+  Tunnel(Worker& worker, End client, End upstream, Duration idle) : worker_(worker), client_(client), upstream_(upstream), idle_(idle) {}
+  Tunnel(const Tunnel&) = delete;
+  Tunnel& operator=(const Tunnel&) = delete;
 
+  /// Relays; ends soon after both directions have, or after `cut`.
+  Task<> run();
+  /// Ends both sides now, because of `failure`.
+  void cut(Failure failure);
+
+  /// Why it was cut; nothing if both directions have ended by themselves.
+  const std::optional<Failure>& failure() const noexcept { return failure_; }
   /// Bytes relayed to the upstream, and to the client.
   std::uint64_t to_upstream() const noexcept { return to_upstream_; }
   std::uint64_t to_client() const noexcept { return to_client_; }
 
  private:
-  Task<> relay(End from, Transport& to, std::uint64_t& count);
+  void start(End& from, End& to, std::uint64_t& count);
+  Task<> relay(End& from, End& to, std::uint64_t& count);
+  Task<bool> is_ready(Transport& transport, Side side);
 
   Worker& worker_;
+  End client_, upstream_;
   Duration idle_;
   std::uint64_t to_client_ = 0, to_upstream_ = 0;
-  bool is_broken_ = false;
-  bool is_other_running_ = false;
-  net::Event other_ended_;
+  std::optional<Failure> failure_;
+  int running_ = 0;  // directions
+  net::Event ended_;
 };
 
 }  // namespace proxy

@@ -59,6 +59,8 @@ class MemoryTransport final : public gw::net::WaitingTransport, public std::enab
     is_ending_ = true;
     announce(gw::Side::read);
   }
+  /// The peer breaks the connection: what it has sent and nobody has read is lost.
+  void receive_reset() { break_off(Faults::Kind::reset); }
   /// Called after every write, with all that was written so far.
   std::function<void(std::string_view written)> on_write;
   /// All that was written.
@@ -117,7 +119,13 @@ class MemoryTransport final : public gw::net::WaitingTransport, public std::enab
     if (is_closed_) return ec = asio::error::bad_descriptor, true;
     if (has_broken_) return ec = asio::error::connection_reset, true;
     if (!faults_.strikes()) return false;
-    const bool is_reset = faults_.kind == Faults::Kind::reset;
+    break_off(faults_.kind);
+    if (has_broken_) ec = asio::error::connection_reset;
+    return has_broken_;
+  }
+
+  void break_off(Faults::Kind kind) {
+    const bool is_reset = kind == Faults::Kind::reset;
     (is_reset ? has_broken_ : has_ended_) = true;
     has_broken_by_end_ = !is_reset;
     arrived_.clear();
@@ -125,8 +133,6 @@ class MemoryTransport final : public gw::net::WaitingTransport, public std::enab
     // Whoever waits on the other side hears of it, too.
     announce(gw::Side::read);
     announce(gw::Side::write);
-    if (is_reset) ec = asio::error::connection_reset;
-    return is_reset;
   }
 
   void arm(gw::Side) override {

@@ -90,8 +90,9 @@ class UpstreamPeer {
   std::vector<std::string> responses;  ///< one for each request; none: it stays without answer
   When when = When::end;
   bool ends = false;                   ///< close after the last response
+  bool echoes = true;                  ///< sends back what comes through a tunnel
   std::vector<Message> requests;       ///< as far as they have arrived
-  std::string tunneled;                ///< bytes after an answer 101; they are sent back
+  std::string tunneled;                ///< bytes after an answer 101
 
   MemoryTransport& transport() noexcept { return *transport_; }
 
@@ -102,7 +103,7 @@ class UpstreamPeer {
       if (has_switched_) {
         tunneled += rest;
         taken_ += rest.size();
-        if (!rest.empty()) transport_->receive(rest);
+        if (!rest.empty() && echoes) transport_->receive(rest);
         return;
       }
       if (!is_in_body_) {
@@ -180,7 +181,7 @@ class World {
   }
   ~World() {
     worker.finish();
-    while (worker.io.poll() > 0) continue;
+    settle();
   }
 
   /// A client that connects now.
@@ -200,6 +201,16 @@ class World {
     return std::make_unique<UpstreamPeer>(transport);
   }
 
+  /// Lets everything happen that can without more from the peers.
+  void settle() {
+    while (worker.io.poll() > 0) continue;
+  }
+  /// Lets so much time pass for deadlines that wait already, and what they end happen.
+  void pass(gw::Duration time) {
+    passed_ += time;
+    worker.wheel.advance(gw::net::Wheel::Clock::now() + passed_);
+    settle();
+  }
   /// Runs until `is_over()` holds.
   template <class F>
   void run_until(F&& is_over) {
@@ -212,11 +223,12 @@ class World {
   /// Runs until all clients are gone, and what they have left behind is done.
   void run() {
     run_until([this] { return !worker.has_connections(); });
-    while (worker.io.poll() > 0) continue;
+    settle();
     CHECK(shared.connections == 0);
     CHECK(counts.begun == counts.done);
     CHECK(counted_requests() == static_cast<std::uint64_t>(counts.done));
     CHECK(worker.counters.requests.value() == 0);
+    CHECK(worker.counters.tunnels.value() == 0);
     CHECK(worker.counters.connections.value() == 0);
     CHECK(endpoint->running == 0);
   }
@@ -238,6 +250,8 @@ class World {
   std::shared_ptr<gw::proxy::ListenerState> listener = std::make_shared<gw::proxy::ListenerState>(gw::proxy::ListenerState{8000, nullptr, 0});
 
  private:
+  gw::Duration passed_{0};
+
   struct Counter {
     Counts* counts;
     void request(gw::Context&) const { ++counts->begun; }

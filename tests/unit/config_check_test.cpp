@@ -76,10 +76,10 @@ TEST_CASE("config check: a config made by code is checked like a file, with path
       {[](gw::Config& c) { c.upstreams[0].options.base_path = ""; },
        {"upstreams.users.base_path: \"\" is no base path: it begins with / and has no query"}},
       {[](gw::Config& c) {
-         c.upstreams[0].options.timeouts = {0s, 0s, 0s, 0s};
+         c.upstreams[0].options.timeouts = {0s, 0s, 0s, 0s, 0s};
        },
        {"upstreams.users.timeouts.connect: " + no_time, "upstreams.users.timeouts.first_byte: " + no_time,
-        "upstreams.users.timeouts.body: " + no_time, "upstreams.users.timeouts.idle: " + no_time}},
+        "upstreams.users.timeouts.body: " + no_time, "upstreams.users.timeouts.idle: " + no_time, "upstreams.users.timeouts.tunnel: " + no_time}},
       {[](gw::Config& c) { c.upstreams[0].options.connections = 0; },
        {"upstreams.users.connections: expected a number from 1 to 1000000, found 0"}},
       {[](gw::Config& c) { c.upstreams[0].options.idle_connections = 2'000'000; },

@@ -42,7 +42,7 @@ std::string describe(const gw::Config& c) {
     for (const auto& e : u.endpoints) out << ' ' << e.address << '*' << e.weight;
     const auto& o = u.options;
     out << ' ' << (o.balance == gw::Balance::p2c ? "p2c" : "round_robin") << ' ' << ms(o.timeouts.connect) << ' '
-        << ms(o.timeouts.first_byte) << ' ' << ms(o.timeouts.body) << ' ' << ms(o.timeouts.idle) << ' ' << o.base_path << ' '
+        << ms(o.timeouts.first_byte) << ' ' << ms(o.timeouts.body) << ' ' << ms(o.timeouts.idle) << ' ' << ms(o.timeouts.tunnel) << ' ' << o.base_path << ' '
         << o.idle_connections << ' ' << o.connections << '\n';
   }
   for (const auto& r : c.routes) {
@@ -63,7 +63,7 @@ std::string describe(const gw::Config& c) {
       if (d) out << ' ' << name << '=' << ms(*d);
     };
     some("client_body", r.timeouts.client_body), some("client_write", r.timeouts.client_write), some("connect", r.timeouts.connect);
-    some("first_byte", r.timeouts.first_byte), some("body", r.timeouts.body);
+    some("first_byte", r.timeouts.first_byte), some("body", r.timeouts.body), some("tunnel", r.timeouts.tunnel);
     if (r.limits.body) out << " limit=" << *r.limits.body;
     if (const auto* h = std::get_if<gw::HandlerConfig>(&r.action)) out << " handler " << h->name << (h->handler ? " made" : " named");
     out << (r.strip_prefix ? " strip" : "") << (r.preserve_host ? " preserve" : "") << (r.rule.keep_slashes ? " slashes" : "");
@@ -88,16 +88,16 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "timeouts 1000 120000 3000 4000 250\n"
       "limits 32768 50 4096 2147483648 123\n"
       "use request_id made\nuse access_log made\nuse headers made\nuse ip_filter made\nuse rate_limit made\n"
-      "upstream users 10.0.0.1:8080*1 http://10.0.0.2:8080*2 users.internal*1 round_robin 1000 5000 6000 7000 /v1 5 9\n"
-      "upstream orders [::1]:9000*1 orders.internal:9000*1 p2c 2000 30000 30000 4000 / 64 1024\n"
-      "upstream single localhost:9100*1 p2c 2000 30000 30000 4000 / 64 1024\n"
+      "upstream users 10.0.0.1:8080*1 http://10.0.0.2:8080*2 users.internal*1 round_robin 1000 5000 6000 7000 480000 /v1 5 9\n"
+      "upstream orders [::1]:9000*1 orders.internal:9000*1 p2c 2000 30000 30000 4000 3600000 / 64 1024\n"
+      "upstream single localhost:9100*1 p2c 2000 30000 30000 4000 3600000 / 64 1024\n"
       "route  prefix /foo forward http://127.0.0.1:5001/base\n"
       "route user path /users/{id} host=api.example.com host=*.example.org GET PUT x-version:2 accept:* debug=* lang=d\xc3\xa9 empty= "
       "forward users\n"
       "use beta_gate named\nuse request_id made\n"
       "route  prefix /api host=one.example.com POST forward orders strip preserve slashes upgrade websocket tcp/2\n"
       "route  path /hello handler hello named\n"
-      "route  prefix /v1 forward users rewrite /v2{rest} client_body=1000 client_write=2000 connect=3000 first_byte=4000 body=5000 "
+      "route  prefix /v1 forward users rewrite /v2{rest} client_body=1000 client_write=2000 connect=3000 first_byte=4000 body=5000 tunnel=6000 "
       "limit=1048576 upgrade\n"
       "use body_limit made\nuse body_limit made\n"
       "route  path /old/{id} redirect 308 https://{host}/new/{id} no query\n"
@@ -302,7 +302,7 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {route + "{prefix: /a, forward: u, timeouts: {first_byte: 0s}}",
        {"gw:3:51: routes[0].timeouts.first_byte: a duration must be above zero"}},
       {route + "{prefix: /a, forward: u, timeouts: {idle: 5s}}", {"gw:3:39: routes[0].timeouts: unknown key \"idle\"; known are \"client_body\", \"client_write\", \"connect\", "
-       "\"first_byte\", \"body\""}},
+       "\"first_byte\", \"body\", \"tunnel\""}},
       {route + "{prefix: /a, reply: 200, timeouts: {connect: 5s}}",
        {"gw:3:3: routes[0].timeouts.connect: is about an upstream, and this route does not forward"}},
       {route + "{prefix: /a, forward: u, limits: {body: 1MB}}",

@@ -25,7 +25,7 @@ TEST_CASE("connection: limits of time") {
     add_script_routes(config);
     config.timeouts.client_header = config.timeouts.client_idle = config.timeouts.client_body = config.timeouts.client_write = 1ms;
     gw::UpstreamTimeouts& t = config.upstreams[0].options.timeouts;
-    t.first_byte = t.body = 1ms;
+    t.first_byte = t.body = t.tunnel = 1ms;
   };
   SUBCASE("a client that says nothing is forgotten") {
     World world(quick);
@@ -123,7 +123,11 @@ TEST_CASE("connection: limits of time") {
     client->receive("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
     world.run();
     CHECK(read_responses(client->written()).at(0).status == 101);
-    CHECK(upstream->transport().is_closed());
+    // Not an end: nobody has said that all was said.
+    CHECK(client->was_reset());
+    CHECK(upstream->transport().was_reset());
+    CHECK(world.counts.failures.at(0) == "tunnel_timeout");
+    CHECK(world.counts.complete == 0);
   }
 }
 
@@ -254,6 +258,15 @@ TEST_CASE("connection: the deadlines of a route take the place of those of gatew
     client->receive(get);
     world.run();
     CHECK(read_responses(client->written()).at(0).status == 504);
+  }
+  SUBCASE("tunnel") {
+    World world(with({.tunnel = 1ms}));
+    const auto upstream = world.upstream();
+    upstream->responses = {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"};
+    const auto client = world.client();
+    client->receive("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+    world.run();
+    CHECK(world.counts.failures.at(0) == "tunnel_timeout");
   }
   SUBCASE("body") {
     World world(with({.body = 1ms}));

@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr int last = static_cast<int>(gw::Error::response_too_large);
+constexpr int last = static_cast<int>(gw::Error::tunnel_timeout);
 
 struct Row {
   std::string name;

@@ -255,6 +255,7 @@ bool Call::has_time_left(Wake wake) {
 
 void Call::accept_head(Response& response) {
   buffer_.pin();
+  has_head_ = true;
   strip_hop_by_hop(response.headers, response.status == 101);
   // What follows is no content: whoever looks for some finds the end, and the connection stays.
   if (response.status == 101) has_ended_ = true;
@@ -317,6 +318,8 @@ void Call::begin_upload() {
       worker_.shared.log(LogLevel::error, "the source of a request body threw: " + detail::text_of(thrown));
       abandon(Failure(Error::handler_failed));
     }
+    // Since the response ended nobody has watched the connection.
+    if (has_ended_ && !is_aborted_ && lease_ && !lease_.transport().is_quiet()) lease_.close();
     if (has_ended_ && !is_aborted_) finish_lease();
     Calls& calls = *calls_;
     --calls.uploads;
@@ -358,8 +361,8 @@ Task<> Call::upload() {
     std::error_code ec;
     if (!pieces.empty()) ec = co_await pieces.write(lease_.transport(), timeouts_->body);
     if (is_aborted_) co_return;
-    if (ec == asio::error::timed_out) abandon(upstream_failure(Error::upstream_timeout));
-    // Any other error: the upstream stopped reading. It may have answered already; let that be read.
+    if (ec == asio::error::timed_out && !has_head_) abandon(upstream_failure(Error::upstream_timeout));
+    // Else the upstream has stopped reading. It may have answered already; let that be read.
     if (ec) co_return;
     if (chunk->empty()) {
       is_upload_complete_ = true;
@@ -430,7 +433,7 @@ void Call::reset() {
   first_content_ = {};
   worker_.buffers.give(std::move(buffer_));
   buffer_ = Buffer();
-  has_ended_ = is_upload_begun_ = is_uploading_ = is_upload_complete_ = is_aborted_ = is_second_ = is_nothing_sent_ = false;
+  has_head_ = has_ended_ = is_upload_begun_ = is_uploading_ = is_upload_complete_ = is_aborted_ = is_second_ = is_nothing_sent_ = false;
   step_ = Step::begin;
   outcome_ = {};
   failure_.reset();

@@ -86,6 +86,9 @@ class Call final : public Body::Source {
   /// Makes an upload end soon, of which nobody needs the response any more.
   void stop_upload();
 
+  /// Whether the response has ended before the request, and the upstream reads on.
+  bool wants_rest() const noexcept { return has_ended_ && is_sending() && !is_aborted_ && codec_->keep_alive(); }
+
   /// After a 101: the connection, and what already came through it behind the head.
   Transport& transport() { return lease_.transport(); }
   Buffer& buffer() { return buffer_; }
@@ -177,6 +180,7 @@ class Call final : public Body::Source {
   std::size_t interim_size_ = 0;   // of the present one
 
   bool is_counted_ = false;       // in endpoint_->running
+  bool has_head_ = false;         // of the response
   bool has_ended_ = false;        // the response was read to its end
   Calls* calls_ = nullptr;        // of the request; contains this one
   bool is_upload_begun_ = false;

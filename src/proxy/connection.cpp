@@ -279,6 +279,9 @@ Task<> Connection::finish_answer(Responder::Sending sending, bool is_tunnel) {
   }
 
   stop_watching();
+  // An upstream may answer before it has read all, and read on.
+  if (is_sent && s.exchange.calls.uploads > 0 && !s.is_client_waiting())
+    while (s.exchange.wants_rest()) co_await s.exchange.calls.upload_ended.wait();
   // Whatever still reads the request's body ends now, before its memory is used again.
   if (s.exchange.calls.uploads > 0) {
     s.exchange.stop_uploads();

@@ -7,6 +7,8 @@
 #include <gw/path.hpp>
 #include <gw/upstream.hpp>
 
+#include <algorithm>
+
 namespace gw {
 inline namespace v0 {
 namespace proxy {
@@ -262,6 +264,11 @@ void Exchange::stop_uploads() {
 
 Call* Exchange::tunnel() {
   return forwarded_ && context.res.status == 101 && context.res.body.comes_from(*forwarded_) ? forwarded_ : nullptr;
+}
+
+bool Exchange::wants_rest() const noexcept {
+  // One that is not running has been dropped.
+  return std::find(calls.running.begin(), calls.running.end(), forwarded_) != calls.running.end() && forwarded_->wants_rest();
 }
 
 void Exchange::end() {

@@ -105,8 +105,10 @@ class Exchange final : public detail::Host, private Caller {
   void stop_uploads();
   /// The call whose connection is to become a tunnel, if the response is a 101; or null.
   Call* tunnel();
+  /// Whether the upstream has answered and wants the rest of the client's content all the same.
+  bool wants_rest() const noexcept;
   /// Whether "Expect: 100-continue" was passed on: then the upstream says when to go on.
-  bool is_expectation_forwarded() const noexcept { return forward_ != nullptr; }
+  bool is_expectation_forwarded() const noexcept { return forward_ && context.req.headers.has("expect"); }
   /// Calls the `done` hooks, counts the request, and forgets the request. Uploads must have ended.
   void end();
 

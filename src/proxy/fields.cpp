@@ -19,6 +19,7 @@ enum class Kind : std::uint8_t {
   upgrade,
   content_length,
   host,
+  expect,          // who waits for the answer to it cannot have it taken away (RFC 9110 10.1.1)
   forwarded,       // who the client is: only a trusted peer may say
   via,
   date,
@@ -59,7 +60,8 @@ Kind kind_of(std::string_view field) noexcept {
     case 3: return is(name, "via") ? Kind::via : Kind::end_to_end;
     case 4: return is(name, "host") ? Kind::host : is(name, "date") ? Kind::date : Kind::end_to_end;
     case 5: return is(name, "proxy") ? Kind::hop_by_hop : Kind::end_to_end;
-    case 7: return is(name, "trailer") ? Kind::hop_by_hop : is(name, "upgrade") ? Kind::upgrade : Kind::end_to_end;
+    case 6: return is(name, "expect") ? Kind::expect : Kind::end_to_end;
+    case 7: return is(name, "upgrade") ? Kind::upgrade : Kind::end_to_end;
     case 9: return is(name, "forwarded") ? Kind::forwarded : Kind::end_to_end;
     case 10: return is(name, "connection") ? Kind::connection : is(name, "keep-alive") ? Kind::hop_by_hop : Kind::end_to_end;
     case 14: return is(name, "content-length") ? Kind::content_length : is(name, "http2-settings") ? Kind::hop_by_hop : Kind::end_to_end;
@@ -200,7 +202,7 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
   bool wants_trailers = false;
   for (const auto& [name, value] : request.headers) {
     switch (kind_of(name)) {
-      case Kind::end_to_end: case Kind::via: case Kind::date:
+      case Kind::end_to_end: case Kind::expect: case Kind::via: case Kind::date:
         writer.put_field(name, value);
         break;
       case Kind::hop_by_hop:

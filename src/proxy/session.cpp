@@ -49,8 +49,9 @@ std::optional<Chunk> Session::ready() {
 Task<Result<Chunk>> Session::read() {
   if (failure) co_return *failure;  // before the client is told to go on
   // Whoever reads the body here, and not an upstream, is the one who wants it (RFC 9110 10.1.1).
-  if (codec->expects_continue() && !has_sent_continue && !exchange.is_expectation_forwarded() && buffer.empty()) {
+  if (is_client_waiting() && !exchange.is_expectation_forwarded()) {
     has_sent_continue = true;
+    exchange.context.req.headers.remove("expect");  // it is met
     Gather go_on;
     go_on.add("HTTP/1.1 100 Continue\r\n\r\n");
     const std::error_code ec = co_await go_on.write(*transport, timeouts.client_write);

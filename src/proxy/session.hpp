@@ -40,6 +40,11 @@ struct Session final : Body::Source, Client {
   void set_timeouts(Duration client_body, Duration client_write) override;
   void limit_body(std::uint64_t limit) override;
 
+  /// Whether the client sends nothing of the body before it is told to go on (RFC 9110 10.1.1).
+  bool is_client_waiting() const {
+    return codec->expects_continue() && !has_sent_continue && buffer.empty() && exchange.context.bytes_received() == 0;
+  }
+
   Worker& worker;
   Connection* connection = nullptr;
   Transport* transport = nullptr;

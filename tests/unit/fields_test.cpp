@@ -69,16 +69,18 @@ TEST_CASE("fields: what concerns one connection only does not go on") {
       {"a: 1|b: 2", "a: 1|b: 2"},
       {"Connection: close|a: 1", "a: 1"},
       {"Connection: keep-alive|Keep-Alive: timeout=5|a: 1", "a: 1"},
-      {"TE: trailers|Trailer: x|Transfer-Encoding: chunked|Upgrade: websocket|Proxy-Connection: close|HTTP2-Settings: x|a: 1", "a: 1"},
-      {"te: trailers|TRAILER: x|transfer-ENCODING: chunked|uPgrade: websocket", ""},
+      {"TE: trailers|Transfer-Encoding: chunked|Upgrade: websocket|Proxy-Connection: close|HTTP2-Settings: x|a: 1", "a: 1"},
+      {"te: trailers|transfer-ENCODING: chunked|uPgrade: websocket", ""},
+      // Trailer announces fields that go on (RFC 9110 6.6.2).
+      {"Trailer: x|Transfer-Encoding: chunked", "Trailer: x"},
       {"Proxy: http://evil/|a: 1", "a: 1"},
       // What Connection names goes, wherever it stands; names compare without case.
       {"X-Hop: 1|Connection: x-hop, close|a: 1|x-HOP: 2", "a: 1"},
       {"Connection: x-one|Connection: close , x-two|X-One: 1|X-Two: 2|X-Three: 3", "X-Three: 3"},
       {"Connection: \"quoted\", , ,x-one|X-One: 1", ""},
       // A sender cannot take away what tells messages and their way apart.
-      {"Connection: content-length, host, via, date, x-forwarded-for|Content-Length: 5|Host: a|Via: 1.1 b|Date: d|X-Forwarded-For: c",
-       "Content-Length: 5|Host: a|Via: 1.1 b|Date: d|X-Forwarded-For: c"},
+      {"Connection: content-length, host, via, date, expect, x-forwarded-for|Content-Length: 5|Host: a|Via: 1.1 b|Date: d|Expect: e|X-Forwarded-For: c",
+       "Content-Length: 5|Host: a|Via: 1.1 b|Date: d|Expect: e|X-Forwarded-For: c"},
       {"Content-Length: 5|Authorization: Basic x|Cookie: a=b", "Content-Length: 5|Authorization: Basic x|Cookie: a=b"},
       // Names that only look alike.
       {"Connections: 1|Keep: 2|Upgraded: 3|Te-x: 4|T: 5", "Connections: 1|Keep: 2|Upgraded: 3|Te-x: 4|T: 5"},
@@ -126,7 +128,8 @@ TEST_CASE("fields: an upstream gets the client's fields without Host, framing an
       {"TE: trailers|Connection: TE", "Via: 1.1 gw-1|Connection: TE|TE: trailers"},
       // What the client wants to switch to is not what is offered.
       {"Upgrade: websocket|Connection: upgrade", "Via: 1.1 gw-1"},
-      {"Proxy: x|Proxy-Connection: close|HTTP2-Settings: y|Keep-Alive: 1|Trailer: z", "Via: 1.1 gw-1"},
+      {"Proxy: x|Proxy-Connection: close|HTTP2-Settings: y|Keep-Alive: 1", "Via: 1.1 gw-1"},
+      {"Trailer: z|Transfer-Encoding: chunked", "Trailer: z|Via: 1.1 gw-1"},
       // A request of the gateway itself may say for whom it asks.
       {"X-Forwarded-For: 1.2.3.4|Forwarded: for=1.2.3.4", "X-Forwarded-For: 1.2.3.4|Forwarded: for=1.2.3.4|Via: 1.1 gw-1"},
       {"", "Via: 1.1 gw-1"},
@@ -293,7 +296,7 @@ TEST_CASE("fields: the head of a response") {
       {"1.0 that goes on says so", 200, "", {Framing::length, 1, true, Version::http10},
        "200 OK\r\n{date}Content-Length: 1\r\nConnection: keep-alive\r\n\r\n"},
       {"1.0 that ends", 200, "", {Framing::length, 1, false, Version::http10}, "200 OK\r\n{date}Content-Length: 1\r\nConnection: close\r\n\r\n"},
-      {"framing belongs to gw", 200, "Content-Length: 99|Transfer-Encoding: gzip|Connection: x|Keep-Alive: 3|TE: x|Trailer: y",
+      {"framing belongs to gw", 200, "Content-Length: 99|Transfer-Encoding: gzip|Connection: x|Keep-Alive: 3|TE: x",
        {Framing::length, 5, true, Version::http11}, "200 OK\r\n{date}Content-Length: 5\r\n\r\n"},
       {"a Date of its own", 200, "date: today", {Framing::length, 0, true, Version::http11}, "200 OK\r\ndate: today\r\nContent-Length: 0\r\n\r\n"},
       {"HEAD describes what GET would have got", 200, "Content-Length: 99", {Framing::none, 0, true, Version::http11},

@@ -39,6 +39,8 @@ class Transport {
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
+  /// How connecting ended, once `Side::write` was ready. Success for what was connected from the start.
+  virtual std::error_code connected() { return {}; }
   /// Reads what is there. Sets `asio::error::would_block` if that is nothing yet, `asio::error::eof`
   /// at the end. Bytes read.
   virtual std::size_t read(asio::mutable_buffer into, std::error_code& ec) = 0;

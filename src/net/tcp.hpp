@@ -30,12 +30,11 @@ class TcpTransport final : public WaitingTransport, public std::enable_shared_fr
   /// Begins to connect to `address`: wait for `Side::write`, then ask `connected`. Null and `ec` if
   /// it failed already.
   static std::shared_ptr<TcpTransport> connect(const asio::ip::tcp::endpoint& address, const Loop& loop, std::error_code& ec);
-  /// The outcome of `connect`.
-  std::error_code connected();
 
   TcpTransport(int socket, const Loop& loop);
   ~TcpTransport() override;
 
+  std::error_code connected() override;
   std::size_t read(asio::mutable_buffer into, std::error_code& ec) override;
   std::size_t write(std::span<const asio::const_buffer> pieces, std::error_code& ec) override;
   bool is_gone() override;

@@ -95,7 +95,7 @@ Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoin
     if (share.count() <= 0) break;
     const asio::ip::tcp::endpoint to(addresses[i], endpoint->address.port);
     ec.clear();
-    const std::shared_ptr<net::TcpTransport> transport = net::TcpTransport::connect(to, worker.loop(), ec);
+    const std::shared_ptr<Transport> transport = worker.connect(to, ec);
     if (!transport) continue;
     const Wake wake = co_await transport->until(Side::write, share);
     ec = wake == Wake::timed_out ? make_error_code(Error::connect_timeout) : transport->connected();

@@ -20,6 +20,7 @@
 #include <asio/thread_pool.hpp>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -74,6 +75,9 @@ class Worker {
   net::Wheel wheel;
   net::Poller poller{io};
   net::TcpTransport::Loop loop() noexcept { return {io, poller, wheel}; }
+  /// Begins to connect to an upstream, as `net::TcpTransport::connect` does; tests have upstreams without sockets.
+  using Connect = std::function<std::shared_ptr<Transport>(const asio::ip::tcp::endpoint& to, std::error_code& ec)>;
+  Connect connect = [this](const asio::ip::tcp::endpoint& to, std::error_code& ec) { return net::TcpTransport::connect(to, loop(), ec); };
   Random random;
   const std::uint64_t id_seed;    ///< begins the ids of this worker's requests
   std::uint64_t requests = 0;     ///< requests begun so far

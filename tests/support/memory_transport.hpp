@@ -21,18 +21,25 @@
 
 namespace gw_test {
 
-/// Breaks the Nth read or write of all transports that share it.
+/// Breaks the Nth read, write or connect of all transports that share it.
 struct Faults {
   enum class Kind {
-    reset,  ///< the operation and all later ones of that transport fail
-    end,    ///< the peer has closed: reads find the end, writes fail
+    reset,    ///< the operation and all later ones of that transport fail
+    end,      ///< the peer has closed: reads find the end, writes fail
+    silence,  ///< the peer neither sends nor takes anything from then on
+    other,    ///< `happens` is called, and the transport goes on
   };
 
   /// Counts an operation; whether it is the one that breaks.
-  bool strikes() { return ++operations == fail_at; }
+  bool strikes() {
+    if (++operations != fail_at) return false;
+    if (happens) happens();
+    return kind != Kind::other;
+  }
 
   Kind kind = Kind::reset;
   std::size_t fail_at = 0;  ///< from 1; 0: nothing breaks
+  std::function<void()> happens;
   std::size_t operations = 0;
 };
 
@@ -51,31 +58,43 @@ class MemoryTransport final : public gw::net::WaitingTransport, public std::enab
 
   /// The peer sends `bytes`.
   void receive(std::string_view bytes) {
+    if (is_silent_) return;
     coming_ += bytes;
     announce(gw::Side::read);
   }
   /// The peer finishes, behind what it has sent.
   void receive_end() {
-    is_ending_ = true;
+    is_ending_ = !is_silent_;
     announce(gw::Side::read);
   }
   /// The peer breaks the connection: what it has sent and nobody has read is lost.
   void receive_reset() { break_off(Faults::Kind::reset); }
   /// Called after every write, with all that was written so far.
   std::function<void(std::string_view written)> on_write;
+  /// Called when nothing more will be written.
+  std::function<void()> on_shutdown;
   /// All that was written.
   const std::string& written() const noexcept { return written_; }
   bool is_closed() const noexcept { return is_closed_; }
   /// Whether the peer saw an error, not an end.
   bool was_reset() const noexcept { return was_reset_; }
+  /// Whether the peer, or a fault, broke the connection.
+  bool is_broken() const noexcept { return has_broken_; }
   bool has_shut_down() const noexcept { return is_shut_; }
   /// From now on the peer takes nothing.
   void stop_taking() { room_ = room_left_ = 0; }
 
   // --- the transport ----------------------------------------------------------------------------
 
+  std::error_code connected() override {
+    std::error_code ec;
+    strike(ec);
+    return ec;
+  }
+
   std::size_t read(asio::mutable_buffer into, std::error_code& ec) override {
     if (strike(ec)) return 0;
+    if (is_silent_) return ec = asio::error::would_block, 0;
     if (arrived_.empty()) return ec = has_ended_ ? std::error_code(asio::error::eof) : asio::error::would_block, 0;
     const std::size_t n = std::min(arrived_.size(), into.size());
     std::memcpy(into.data(), arrived_.data(), n);
@@ -86,6 +105,7 @@ class MemoryTransport final : public gw::net::WaitingTransport, public std::enab
 
   std::size_t write(std::span<const asio::const_buffer> pieces, std::error_code& ec) override {
     if (strike(ec)) return 0;
+    if (is_silent_) return ec = asio::error::would_block, 0;
     if (has_broken_by_end_ || is_shut_) return ec = asio::error::broken_pipe, 0;
     std::size_t taken = 0;
     for (const asio::const_buffer& piece : pieces) {
@@ -101,8 +121,14 @@ class MemoryTransport final : public gw::net::WaitingTransport, public std::enab
   }
 
   bool is_gone() override { return has_broken_ || (arrived_.empty() && (has_ended_ || (is_ending_ && coming_.empty()))); }
-  bool is_quiet() override { return arrived_.empty() && coming_.empty() && !is_ending_ && !has_ended_ && !has_broken_; }
-  void shutdown_write() override { is_shut_ = true; }
+  bool is_quiet() override {
+    // What is found to be there can be read.
+    if (arrived_.empty()) arrive();
+    return arrived_.empty() && !has_ended_ && !has_broken_;
+  }
+  void shutdown_write() override {
+    if (!std::exchange(is_shut_, true) && on_shutdown) on_shutdown();
+  }
 
   void close() override {
     if (is_closed_) return;
@@ -125,11 +151,16 @@ class MemoryTransport final : public gw::net::WaitingTransport, public std::enab
   }
 
   void break_off(Faults::Kind kind) {
+    arrived_.clear();
+    coming_.clear();
+    if (kind == Faults::Kind::silence) {
+      is_silent_ = true;
+      is_ending_ = has_ended_ = false;
+      return;
+    }
     const bool is_reset = kind == Faults::Kind::reset;
     (is_reset ? has_broken_ : has_ended_) = true;
     has_broken_by_end_ = !is_reset;
-    arrived_.clear();
-    coming_.clear();
     // Whoever waits on the other side hears of it, too.
     announce(gw::Side::read);
     announce(gw::Side::write);
@@ -144,7 +175,7 @@ class MemoryTransport final : public gw::net::WaitingTransport, public std::enab
   void announce(gw::Side side) {
     const bool is_read = side == gw::Side::read;
     const bool is_over = is_closed_ || has_broken_ || has_ended_;
-    const bool is_ready = is_over || (is_read ? !arrived_.empty() || !coming_.empty() || is_ending_ : room_ > 0);
+    const bool is_ready = is_over || (!is_silent_ && (is_read ? !arrived_.empty() || !coming_.empty() || is_ending_ : room_ > 0));
     bool& is_announced = is_read ? is_read_announced_ : is_write_announced_;
     if (!is_ready || is_announced || !is_armed(side)) return;
     is_announced = true;
@@ -171,6 +202,7 @@ class MemoryTransport final : public gw::net::WaitingTransport, public std::enab
   std::string written_;
   bool is_ending_ = false, has_ended_ = false;
   bool has_broken_ = false, has_broken_by_end_ = false;
+  bool is_silent_ = false;
   bool is_closed_ = false, is_shut_ = false, was_reset_ = false;
   bool is_read_announced_ = false, is_write_announced_ = false;
 };

@@ -82,19 +82,26 @@ class UpstreamPeer {
 
   explicit UpstreamPeer(std::shared_ptr<MemoryTransport> transport) : transport_(std::move(transport)) {
     transport_->on_write = [this](std::string_view written) { take(written); };
+    transport_->on_shutdown = [this] {
+      if (has_switched_ && echoes) transport_->receive_end();
+    };
   }
-  ~UpstreamPeer() { transport_->on_write = nullptr; }
+  ~UpstreamPeer() { transport_->on_write = nullptr, transport_->on_shutdown = nullptr; }
   UpstreamPeer(const UpstreamPeer&) = delete;
   UpstreamPeer& operator=(const UpstreamPeer&) = delete;
 
   std::vector<std::string> responses;  ///< one for each request; none: it stays without answer
+  /// Says the response to a request instead; empty: none.
+  std::function<std::string(const Message& request)> respond;
   When when = When::end;
   bool ends = false;                   ///< close after the last response
-  bool echoes = true;                  ///< sends back what comes through a tunnel
+  bool echoes = true;                  ///< sends back what comes through a tunnel, and ends when that does
+  std::string at_head;                 ///< what is said to the head of each request, before its response
   std::vector<Message> requests;       ///< as far as they have arrived
   std::string tunneled;                ///< bytes after an answer 101
 
   MemoryTransport& transport() noexcept { return *transport_; }
+  bool has_switched() const noexcept { return has_switched_; }
 
  private:
   void take(std::string_view written) {
@@ -116,6 +123,7 @@ class UpstreamPeer {
         Message& m = requests.emplace_back();
         m.start = std::string(gw::to_string(head.method)) + ' ' + std::string(head.target());
         m.headers = head.headers;
+        transport_->receive(at_head);
         if (when == When::head) answer();
         continue;
       }
@@ -137,11 +145,11 @@ class UpstreamPeer {
   }
 
   void answer() {
-    if (requests.size() > responses.size()) return;
-    const std::string& response = responses[requests.size() - 1];
+    if (!respond && requests.size() > responses.size()) return;
+    const std::string response = respond ? respond(requests.back()) : responses[requests.size() - 1];
     has_switched_ = response.compare(0, 12, "HTTP/1.1 101") == 0;
     transport_->receive(response);
-    if (ends && requests.size() == responses.size()) transport_->receive_end();
+    if (ends && (respond || requests.size() == responses.size())) transport_->receive_end();
   }
 
   std::shared_ptr<MemoryTransport> transport_;
@@ -160,7 +168,7 @@ struct Counts {
 };
 
 /// A worker, a configuration, and the upstream "up", to which everything is forwarded by default. New
-/// connections to it are refused; those that `upstream` makes are free in the pool.
+/// connections to it are refused, unless `accept` says otherwise; those that `upstream` makes are free in the pool.
 class World {
  public:
   explicit World(const std::function<void(gw::Config&)>& edit = {}) {
@@ -201,6 +209,17 @@ class World {
     return std::make_unique<UpstreamPeer>(transport);
   }
 
+  /// New connections to the upstream come about from now on; `prepare` tells each what to do.
+  void accept(std::function<void(UpstreamPeer&)> prepare, std::size_t fragment = MemoryTransport::whole, std::size_t room = MemoryTransport::whole) {
+    worker.connect = [this, prepare = std::move(prepare), fragment, room](const auto&, std::error_code&) {
+      auto transport = std::make_shared<MemoryTransport>(worker.io, worker.wheel, faults, fragment, room);
+      prepare(*accepted.emplace_back(std::make_unique<UpstreamPeer>(transport)));
+      return transport;
+    };
+  }
+  /// Those connections, in their order.
+  std::vector<std::unique_ptr<UpstreamPeer>> accepted;
+
   /// Lets everything happen that can without more from the peers.
   void settle() {
     while (worker.io.poll() > 0) continue;
@@ -224,6 +243,21 @@ class World {
   void run() {
     run_until([this] { return !worker.has_connections(); });
     settle();
+    check_left();
+  }
+  /// The same, but time passes whenever nothing else happens.
+  void run_in_no_time() {
+    settle();
+    for (int i = 0; worker.has_connections(); ++i) {
+      REQUIRE_MESSAGE(i < 500, "something waits for ever");
+      pass(i < 300 ? std::chrono::milliseconds(500) : std::chrono::hours(1));
+    }
+    settle();
+    check_left();
+  }
+
+  /// That nothing is left of clients that are gone.
+  void check_left() {
     CHECK(shared.connections == 0);
     CHECK(counts.begun == counts.done);
     CHECK(counted_requests() == static_cast<std::uint64_t>(counts.done));

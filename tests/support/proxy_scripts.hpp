@@ -29,15 +29,45 @@ struct ExpectedRequest {
 /// One conversation.
 struct Script {
   std::string name;
-  std::string client;                      ///< all that the client sends; then it has finished
+  std::string client;                      ///< what the client sends; if there is nothing in `then`, it has finished
   std::vector<gw::Method> methods{};       ///< of the requests, where one is not GET
   std::vector<std::string> upstream{};     ///< its responses
   UpstreamPeer::When when = UpstreamPeer::When::end;
+  std::string at_head{};                   ///< what the upstream says to the head of a request, before its response
   bool upstream_ends = false;              ///< behind its last response
   std::vector<ExpectedResponse> to_client{};
   std::vector<ExpectedRequest> to_upstream{};
   /// Whether the upstream gets all of a request's body; it does not if it answers early.
   bool is_upload_whole = true;
+  struct Line {
+    std::string heard;  ///< when this is among what the client got,
+    std::string says;   ///< it sends this
+  };
+  std::vector<Line> then{};                ///< what it sends on hearing something; then it has finished
+};
+
+/// Lets a client play its part.
+class ScriptedClient {
+ public:
+  ScriptedClient(const Script& script, MemoryTransport& transport) : then_(script.then), transport_(transport) {
+    transport.on_write = [this](std::string_view written) { hear(written); };
+    transport.receive(script.client);
+    hear({});
+  }
+  ~ScriptedClient() { transport_.on_write = nullptr; }
+  ScriptedClient(const ScriptedClient&) = delete;
+  ScriptedClient& operator=(const ScriptedClient&) = delete;
+
+ private:
+  void hear(std::string_view written) {
+    while (line_ < then_.size() && written.find(then_[line_].heard) != written.npos) transport_.receive(then_[line_++].says);
+    if (line_ == then_.size() && !std::exchange(has_ended_, true)) transport_.receive_end();
+  }
+
+  const std::vector<Script::Line>& then_;
+  MemoryTransport& transport_;
+  std::size_t line_ = 0;
+  bool has_ended_ = false;
 };
 
 /// A stream that a handler makes: "piece 0;piece 1;...", some pieces at once, others after a turn of
@@ -225,6 +255,71 @@ inline std::vector<Script> proxy_scripts() {
     s.to_client = {{413, "big"}, {200, "hello"}};
     s.to_upstream = {{"POST /early", long_text}};
     s.is_upload_whole = false;
+  }
+  {
+    Script& s = add("a client that waits for the upstream to say 100");
+    s.client = "POST /x HTTP/1.1\r\n" + host + "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+    s.then = {{"100 Continue\r\n\r\n", "hello"}, {"thanks", ""}};
+    s.methods = {Method::post};
+    s.at_head = "HTTP/1.1 100 Continue\r\n\r\n";
+    s.upstream = {ok("thanks")};
+    s.to_client = {{100, ""}, {200, "thanks"}};
+    s.to_upstream = {{"POST /x", "hello"}};
+  }
+  {
+    Script& s = add("a client that waits for 100 and gets its answer instead");
+    s.client = "POST /x HTTP/1.1\r\n" + host + "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n";
+    s.then = {{"big", "hello"}};
+    s.methods = {Method::post};
+    s.upstream = {"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig"};
+    s.when = UpstreamPeer::When::head;
+    s.to_client = {{413, "big"}};
+    s.to_upstream = {{"POST /x", "hello"}};
+    s.is_upload_whole = false;
+  }
+  {
+    Script& s = add("an answer before the rest of the body, which still goes up, and another request");
+    s.client = "POST /early HTTP/1.1\r\n" + host + "Content-Length: 10\r\n\r\nhello";
+    s.then = {{"so soon", "world"}, {"so soon", "GET /b HTTP/1.1\r\n" + host + "\r\n"}, {"second", ""}};
+    s.methods = {Method::post};
+    s.upstream = {ok("so soon"), ok("second")};
+    s.when = UpstreamPeer::When::head;
+    s.to_client = {{200, "so soon"}, {200, "second"}};
+    s.to_upstream = {{"POST /early", "helloworld"}, {"GET /b", ""}};
+  }
+  {
+    Script& s = add("an answer before the rest of a chunked body with trailers");
+    s.client = "POST /early HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    s.then = {{"200 OK", "5\r\nworld\r\n0\r\nSum: 1\r\n\r\n"}};
+    s.methods = {Method::post};
+    s.upstream = {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nso soon\r\n0\r\nSum: 2\r\n\r\n"};
+    s.when = UpstreamPeer::When::head;
+    s.to_client = {{200, "so soon"}};
+    s.to_upstream = {{"POST /early", "helloworld"}};
+  }
+  {
+    Script& s = add("requests that wait for each other's answers");
+    s.client = "GET /a HTTP/1.1\r\n" + host + "\r\n";
+    s.then = {{"first", "POST /b HTTP/1.1\r\n" + host + "Content-Length: 2\r\n\r\nhi"}, {"second", "GET /c HTTP/1.1\r\n" + host + "\r\n"}, {"third", ""}};
+    s.methods = {Method::get, Method::post};
+    s.upstream = {ok("first"), ok("second"), ok("third")};
+    s.to_client = {{200, "first"}, {200, "second"}, {200, "third"}};
+    s.to_upstream = {{"GET /a", ""}, {"POST /b", "hi"}, {"GET /c", ""}};
+  }
+  {
+    Script& s = add("a tunnel in which both sides take turns, and the client ends first");
+    s.client = "GET /ws HTTP/1.1\r\n" + host + "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    s.then = {{"welcome ", "hello "}, {"welcome hello ", "again"}, {"again", ""}};
+    s.upstream = {"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nwelcome "};
+    s.to_client = {{101, ""}, {0, "welcome hello again"}};
+    s.to_upstream = {{"GET /ws", ""}};
+  }
+  {
+    Script& s = add("a tunnel that is declined, and a request behind it");
+    s.client = "GET /ws HTTP/1.1\r\n" + host + "Connection: upgrade\r\nUpgrade: websocket\r\n\r\nGET /b HTTP/1.1\r\n" + host + "\r\n";
+    s.upstream = {ok("no"), ok("second")};
+    s.to_client = {{200, "no"}, {200, "second"}};
+    s.to_upstream = {{"GET /ws", ""}, {"GET /b", ""}};
   }
   {
     Script& s = add("another protocol after 101, both ways");

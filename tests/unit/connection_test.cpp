@@ -21,10 +21,10 @@ void play(const Script& script, std::size_t fragment, std::size_t room) {
   const auto upstream = world.upstream(fragment, room);
   upstream->responses = script.upstream;
   upstream->when = script.when;
+  upstream->at_head = script.at_head;
   upstream->ends = script.upstream_ends;
   const auto client = world.client(fragment, room);
-  client->receive(script.client);
-  client->receive_end();
+  const ScriptedClient part(script, *client);
   world.run();
 
   const std::vector<Message> got = read_responses(client->written(), script.methods);

@@ -64,16 +64,31 @@ inline std::string unescape(std::string_view line) {
   return out;
 }
 
+/// The sizes of fragments, one after the other.
+class Fragments {
+ public:
+  Fragments(std::size_t each) : each_(each) {}
+  /// As large as the bytes of `sizes` say, plus 1, again and again; everything at once if there are none.
+  explicit Fragments(std::string_view sizes) : each_(sizes.empty() ? static_cast<std::size_t>(-1) : 0), sizes_(sizes) {}
+
+  std::size_t next() { return each_ > 0 ? each_ : static_cast<unsigned char>(sizes_[at_++ % sizes_.size()]) + std::size_t{1}; }
+
+ private:
+  std::size_t each_;
+  std::string_view sizes_;
+  std::size_t at_ = 0;
+};
+
 /// A connection that delivers `bytes` in fragments. What is available is copied to memory of its
 /// own each time, so that a sanitizer sees every read outside and every view that is kept too long.
 class Connection {
  public:
-  Connection(std::string_view bytes, std::size_t fragment) : bytes_(bytes), fragment_(fragment) {}
+  Connection(std::string_view bytes, Fragments fragments) : bytes_(bytes), fragments_(fragments) {}
 
   /// Receives another fragment; false if there is none.
   bool receive() {
     if (received_ == bytes_.size()) return false;
-    received_ += std::min(fragment_, bytes_.size() - received_);
+    received_ += std::min(fragments_.next(), bytes_.size() - received_);
     return true;
   }
   /// What was received and not consumed; lives until the next call.
@@ -91,7 +106,7 @@ class Connection {
 
  private:
   std::string_view bytes_;
-  std::size_t fragment_;
+  Fragments fragments_;
   std::size_t received_ = 0;
   std::size_t consumed_ = 0;
   std::unique_ptr<char[]> copy_;
@@ -214,9 +229,9 @@ inline std::string request_line(const gw::h1::RequestCodec& codec, const gw::Req
 }
 
 /// Reads `bytes` as requests until something is wrong, missing, or nothing is left.
-inline std::string read_requests(std::string_view bytes, std::size_t fragment, const gw::Limits& limits = {}) {
+inline std::string read_requests(std::string_view bytes, Fragments fragments, const gw::Limits& limits = {}) {
   Transcript out;
-  Connection connection(bytes, fragment);
+  Connection connection(bytes, fragments);
   gw::h1::RequestCodec codec(limits);
   gw::h1::RequestCodec second(limits);
   gw::Request request;
@@ -242,10 +257,10 @@ inline std::string read_requests(std::string_view bytes, std::size_t fragment, c
 
 /// Reads `bytes` as the responses to requests with `method`; `closes`: the connection closes after
 /// them. What follows a 101 is not HTTP any more.
-inline std::string read_responses(std::string_view bytes, std::size_t fragment, gw::Method method, bool closes,
+inline std::string read_responses(std::string_view bytes, Fragments fragments, gw::Method method, bool closes,
                                   const gw::Limits& limits = {}) {
   Transcript out;
-  Connection connection(bytes, fragment);
+  Connection connection(bytes, fragments);
   gw::h1::ResponseCodec codec(limits);
   gw::Response response;
   codec.reset(method);

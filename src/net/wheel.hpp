@@ -4,6 +4,7 @@
 
 #include <gw/error.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -74,7 +75,8 @@ class Wheel {
 
   /// Makes `d` fire once `after` has passed since the last `advance`; replaces what it was armed for.
   void arm(Deadline& d, Clock::duration after) {
-    if (population_ == 0) now_ = ticks_at(wound_());
+    // Never back: what fires in `advance` may be armed again there.
+    if (population_ == 0) now_ = std::max(now_, ticks_at(wound_()));
     const auto ticks = static_cast<std::uint64_t>((after + tick - Clock::duration(1)) / tick) + 1;
     d.due_ = now_ + ticks;
     // Already in a slot that comes by no later: it will be moved on from there.

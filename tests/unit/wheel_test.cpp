@@ -260,3 +260,22 @@ TEST_CASE("wheel: deadlines may outlive the wheel") {
   bench.reset();
   CHECK(near.is_armed());
 }
+
+TEST_CASE("wheel: a lone deadline that arms itself again does not turn time back") {
+  // The clock stands still, as it does for a wheel that is driven ahead of it.
+  Bench bench;
+  struct Again {
+    static void fire(void* self) {
+      auto& again = *static_cast<Again*>(self);
+      ++again.fired;
+      again.bench.wheel.arm(again.deadline, 100ms);
+    }
+    Bench& bench;
+    int fired = 0;
+    Wheel::Deadline deadline{&Again::fire, this};
+  } again{bench};
+  bench.wheel.arm(again.deadline, 100ms);
+  bench.wheel.advance(Wheel::Clock::time_point(10s));
+  CHECK(again.fired > 60);
+  CHECK(again.fired <= 100);
+}

@@ -105,7 +105,8 @@ class Reload(harness.TestCase):
                     "use": [{"headers": {"response": {"set": {"x-version": str(n)}}}}]}
 
         gw = self.gateway(numbered(0))
-        wrk = harness.Wrk(gw.port, "/foo", connections=64, seconds=3)
+        # Much longer than ten reloads take, also on a machine that is busy.
+        wrk = harness.Wrk(gw.port, "/foo", connections=64, seconds=10)
         for n in range(1, 11):
             self.assertTrue(wrk.is_running(0.2), "wrk ended before the reloads did")
             gw.reload(numbered(n))

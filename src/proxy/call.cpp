@@ -37,6 +37,7 @@ Call& Call::begin(Worker& worker, Calls& calls, const UpstreamState& upstream, P
   call->timeouts_ = parts.timeouts ? parts.timeouts : &upstream.options.timeouts;
   call->method_ = parts.method;
   call->upgrade_ = parts.upgrade;
+  call->awaits_continue_ = parts.expects_continue;
   call->body_ = std::move(parts.body);
   if (!call->codec_ || call->limits_ != limits) call->codec_.emplace(call->limits_ = limits);
   return *call.release();
@@ -222,6 +223,7 @@ Call::Step Call::advance_head(Response& response, bool is_readable) {
   if (*size == 0) return Step::blocked;
   if (response.status < 200 && response.status != 101) {
     if (++interim_ > max_interim_responses) return fail(upstream_failure(Error::bad_response));
+    if (response.status == 100) awaits_continue_ = false;
     strip_hop_by_hop(response.headers);
     interim_size_ = *size;
     return Step::interim;
@@ -397,7 +399,7 @@ void Call::count_out() {
 void Call::finish_lease() {
   if (!lease_ || is_sending()) return;
   // Bytes behind the response belong to nobody; a connection that has some cannot be trusted.
-  if (is_upload_complete_ && codec_->keep_alive() && buffer_.empty() && !failure_) lease_.give_back(upstream_->options);
+  if (is_upload_complete_ && !awaits_continue_ && codec_->keep_alive() && buffer_.empty() && !failure_) lease_.give_back(upstream_->options);
   else lease_.close();
 }
 

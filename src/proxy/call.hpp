@@ -63,6 +63,8 @@ class Call final : public Body::Source {
     std::string_view upgrade;  ///< the protocols that are offered, which live until `run` ends; empty: none
     /// Other deadlines than the upstream's, which outlive the call; `idle` of them is not used. Null: the upstream's.
     const UpstreamTimeouts* timeouts = nullptr;
+    /// Whether the head says "Expect: 100-continue" about the body.
+    bool expects_continue = false;
   };
 
   /// A call from the worker's store, to be `run`. The upstream lives as long as the client's request. It goes back there by itself: when `run` fails, or
@@ -186,6 +188,8 @@ class Call final : public Body::Source {
   bool is_upload_begun_ = false;
   bool is_uploading_ = false;
   bool is_upload_complete_ = false;
+  // The upstream has not said that it wants the content; one that answers without may leave it unread, for the next request.
+  bool awaits_continue_ = false;
   bool is_aborted_ = false;       // the response was dropped; an upload only has to end
   std::optional<Failure> failure_;
 };

@@ -72,7 +72,9 @@ bool Exchange::prepare(const Forward& forward) {
 
 Call& Exchange::begin_call(const Forward& forward) {
   const UpstreamTimeouts& timeouts = forward.options_.timeouts;
-  Call& call = Call::begin(worker_, calls, *forward.upstream_, {context.req.method, std::move(context.req.body), offer_, &timeouts}, snapshot().limits);
+  const bool expects_continue = !context.req.body.empty() && context.req.headers.has("expect");
+  Call& call = Call::begin(worker_, calls, *forward.upstream_,
+                           {context.req.method, std::move(context.req.body), offer_, &timeouts, expects_continue}, snapshot().limits);
   forwarded_ = &call;
   return call;
 }

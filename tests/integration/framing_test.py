@@ -164,6 +164,26 @@ class Expectation(harness.TestCase):
         response = client.read()
         self.assertEqual((response.status, response.interim, response.get("connection")), (413, [], "close"))
 
+    def test_an_upstream_that_answers_without_100_is_not_asked_again_on_that_connection(self):
+        # Some servers leave the content of such a request unread, and take it for the next request.
+        smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+        backend = self.origin(lambda _, peer: peer.reply(), streams=True)
+        gw = self.in_front_of(backend, workers=1)
+        client = self.client(gw)
+        client.send("POST /first HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n%s" % (len(smuggled), smuggled))
+        self.assertEqual(client.read().status, 200)
+        self.assertEqual(self.ask(gw, target="/next").status, 200)
+        self.assertEqual(backend.connections, 2)
+
+    def test_an_upstream_that_said_100_is_asked_again_on_that_connection(self):
+        backend = self.origin(self.ask_and_wait, streams=True)
+        gw = self.in_front_of(backend, workers=1)
+        client = self.client(gw)
+        for _ in range(3):
+            client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\nExpect: 100-continue\r\n\r\ncontent")
+            self.assertEqual(client.read().body, b"content")
+        self.assertEqual(backend.connections, 1)
+
     def test_a_client_that_does_not_wait_is_served_as_well(self):
         gw = self.in_front_of(self.origin(self.ask_and_wait, streams=True))
         client = self.client(gw)

@@ -42,7 +42,7 @@ void sort_by_place(Problems& problems) {
 
 // Over the limit: say so quickly, without a session.
 void shed(proxy::Worker& worker, int socket) {
-  worker.counters.shed.add();
+  worker.counters.reached(proxy::Limit::connections);
   static constexpr std::string_view response =
       "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 56\r\nConnection: close\r\n\r\n"
       "{\"message\":\"the gateway is overloaded; try again later\"}";

@@ -49,7 +49,8 @@ enum class Error {
   unsupported_transfer_coding,  ///< 501, RFC 9112 6.1
   unsupported_version,       ///< 505, anything but HTTP/1.0 and HTTP/1.1
   unsupported_expectation,   ///< 417, RFC 9110 10.1.1
-  head_too_large,            ///< 431, limits.head or limits.fields
+  head_too_large,            ///< 431, limits.head
+  too_many_fields,           ///< 431, limits.fields
   target_too_long,           ///< 414, limits.target
   body_too_large,            ///< 413, limits.body
   client_timeout,            ///< 408, timeouts.client_header or client_body

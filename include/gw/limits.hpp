@@ -25,10 +25,10 @@ struct Timeouts {
   bool operator==(const Timeouts&) const noexcept = default;
 };
 
-/// How much one client, or all of them, may use.
+/// How much one client, or all of them, may use. docs/limits.md has the reasons for the defaults.
 struct Limits {
   std::size_t head = 16 * 1024;           ///< bytes of request line and fields; then 431. Also of an upstream's response head; then 502
-  std::size_t fields = 100;               ///< fields of a head, and of a trailer section
+  std::size_t fields = 100;               ///< fields of a head, and of a trailer section; then 431
   std::size_t target = 8 * 1024;          ///< bytes of the request target; then 414
   std::uint64_t body = 1024 * 1024 * 1024;  ///< bytes of a request body; then 413
   std::size_t connections = 10000;        ///< client connections of the gateway; then 503

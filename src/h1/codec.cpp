@@ -13,7 +13,8 @@ Failure client_failure(Error error) noexcept { return Failure(error, Origin::cli
 
 /// The upstream's mistakes are one to the client: only their size is worth telling apart.
 Failure upstream_failure(Error error) noexcept {
-  return Failure(error == Error::head_too_large ? Error::response_too_large : Error::bad_response, Origin::upstream);
+  const bool is_size = error == Error::head_too_large || error == Error::too_many_fields;
+  return Failure(is_size ? Error::response_too_large : Error::bad_response, Origin::upstream);
 }
 
 /// Whether a field called like one that frames the message is written as everybody reads it: without "_" in its name, and with no white

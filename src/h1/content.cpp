@@ -224,7 +224,8 @@ void ContentReader::read_trailers(std::string_view bytes, BodyPiece& piece) {
   const std::size_t before = trailer_text_.size();
   trailer_text_.append(bytes.substr(0, trailer_limit_ - std::min(trailer_limit_, before)));
   const HeadGuard::Scan scan = trailer_guard_.scan(trailer_text_);
-  if (scan.error) return refuse(*scan.error == Error::head_too_large ? *scan.error : Error::bad_trailer);
+  const bool is_size = scan.error == Error::head_too_large || scan.error == Error::too_many_fields;
+  if (scan.error) return refuse(is_size ? *scan.error : Error::bad_trailer);
   piece.consumed += (scan.end > 0 ? scan.end : trailer_text_.size()) - before;
   if (scan.end == 0) return;
   trailer_text_.resize(scan.end);

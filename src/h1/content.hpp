@@ -73,7 +73,7 @@ class ContentReader {
   void limit_body(std::uint64_t limit) noexcept { body_limit_ = limit; }
 
   /// The next piece of `bytes`, which are received and not yet consumed. Consumes all of them or
-  /// returns content. Errors: `bad_chunk`, `bad_trailer`, `body_too_large`, `head_too_large` (trailers);
+  /// returns content. Errors: `bad_chunk`, `bad_trailer`, `body_too_large`, `head_too_large`, `too_many_fields` (trailers);
   /// they come after the content before them, of which the bytes that are wrong are left,
   /// and stay.
   std::optional<Error> read(std::string_view bytes, BodyPiece& piece);

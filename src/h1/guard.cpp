@@ -320,7 +320,7 @@ void HeadGuard::begin_field(char c, std::size_t i) {
   }
   // A space or tab here folds the line before (RFC 9112 5.2), which no message needs.
   if (!is(c, token_byte)) return refuse_at(c, Error::bad_field);
-  if (fields_.size() == field_limit_) return refuse(Error::head_too_large);
+  if (fields_.size() == field_limit_) return refuse(Error::too_many_fields);
   field_.name.begin = offset(i);
   state_ = State::name;
 }

@@ -57,7 +57,7 @@ class HeadGuard {
   /// Goes on with `bytes`: everything received of this head, of which the part that was there in
   /// the last call is not read again (but for its last line, at most once more). Call `reset()` after an end; after an error it stays.
   ///
-  /// Errors of a request: malformed ones name the part; `head_too_large` and `target_too_long` come
+  /// Errors of a request: malformed ones name the part; `head_too_large`, `too_many_fields` and `target_too_long` come
   /// with the first byte too many; `unknown_method` as soon as the method is longer than any;
   /// `unsupported_version` for well-formed versions other than 1.0 and 1.1. A response has the same
   /// ones, with `bad_response` for its status line. Never throws but std::bad_alloc.

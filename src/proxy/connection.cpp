@@ -54,8 +54,11 @@ void Connection::idle() {
 
 void Connection::awake(void* self, Wake why) {
   auto& connection = *static_cast<Connection*>(self);
-  if (why == Wake::ready) connection.begin_serving();
-  else connection.worker_.remove(connection);
+  if (why == Wake::ready) return connection.begin_serving();
+  const Timeouts& t = (*connection.worker_.snapshot)->timeouts;
+  const bool is_head = connection.is_first_ && t.client_header < t.client_idle;
+  connection.worker_.counters.reached(is_head ? Limit::client_header : Limit::client_idle);
+  connection.worker_.remove(connection);
 }
 
 void Connection::begin_serving() {
@@ -186,6 +189,7 @@ Task<> Connection::refuse() {
   Session& s = *session_;
   const std::error_code code = s.failure->code;
   worker_.counters.refused.add(tally_key(code));
+  if (const auto limit = code == Error::client_timeout ? Limit::client_header : limit_of(code)) worker_.counters.reached(*limit);
   std::string line = "refused a request of " + origin_.peer_address + ": " + code.message();
   worker_.shared.log(LogLevel::info, line);
 

@@ -16,6 +16,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -142,10 +143,21 @@ struct alignas(64) UpstreamCounters {
   Gauge idle;                ///< those of them that are free
 };
 
+/// What clients can run into: docs/limits.md.
+enum class Limit : std::uint8_t {
+  head, fields, target, body, connections,
+  client_header, client_idle, client_body, client_write,
+};
+/// Their names in a configuration.
+inline constexpr std::array<std::string_view, 9> limit_names = {
+    "limits.head", "limits.fields", "limits.target", "limits.body", "limits.connections",
+    "timeouts.client_header", "timeouts.client_idle", "timeouts.client_body", "timeouts.client_write"};
+
 /// What one worker counts for the whole gateway.
 struct alignas(64) WorkerCounters {
   Counter accepted;          ///< client connections
-  Counter shed;              ///< client connections over `limits.connections`
+  std::array<Counter, limit_names.size()> limits;  ///< how often clients ran into each `Limit`
+  void reached(Limit limit) noexcept { limits[static_cast<std::size_t>(limit)].add(); }
   Gauge connections;         ///< client connections that are open
   Gauge requests;            ///< requests under way
   Gauge tunnels;             ///< those of them that have become tunnels

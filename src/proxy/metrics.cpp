@@ -70,6 +70,14 @@ Metrics::View Metrics::view() const {
   return view;
 }
 
+std::optional<Limit> limit_of(const std::error_code& code) noexcept {
+  if (code == Error::head_too_large) return Limit::head;
+  if (code == Error::too_many_fields) return Limit::fields;
+  if (code == Error::target_too_long) return Limit::target;
+  if (code == Error::body_too_large) return Limit::body;
+  return std::nullopt;
+}
+
 void count(RouteCounters& counters, const Context& c) {
   counters.statuses.add(static_cast<std::uint32_t>(c.final_status()));
   if (c.failure()) counters.failures.add(tally_key(c.failure()->code));

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,6 +77,9 @@ class Metrics {
 inline std::uint32_t tally_key(const std::error_code& code) noexcept {
   return code.category() == gw_category() ? static_cast<std::uint32_t>(code.value()) : 0;
 }
+
+/// The limit behind an error of a client; nothing if it is none, or a deadline, of which there are several.
+std::optional<Limit> limit_of(const std::error_code& code) noexcept;
 
 /// Counts a request whose `done` hooks have run.
 void count(RouteCounters& counters, const Context& c);

@@ -152,12 +152,13 @@ void write_upstreams(Exposition& out, const Metrics::View& view) {
 }
 
 void write_clients(Exposition& out, const Metrics::View& view) {
-  Count accepted = 0, shed = 0;
+  Count accepted = 0;
+  std::array<Count, limit_names.size()> reached{};
   std::int64_t connections = 0, requests = 0, tunnels = 0;
   Errors refused;
   for (const WorkerCounters* c : view.gateway) {
     accepted += c->accepted.value();
-    shed += c->shed.value();
+    for (std::size_t i = 0; i < reached.size(); ++i) reached[i] += c->limits[i].value();
     connections += c->connections.value();
     requests += c->requests.value();
     tunnels += c->tunnels.value();
@@ -165,8 +166,6 @@ void write_clients(Exposition& out, const Metrics::View& view) {
   }
   out.family("gw_connections_accepted_total", Type::counter, "Connections of clients.");
   out.sample({}, accepted);
-  out.family("gw_connections_refused_total", Type::counter, "Connections of clients over limits.connections.");
-  out.sample({}, shed);
   out.family("gw_connections_open", Type::gauge, "Connections of clients that are open.");
   out.sample({}, connections);
   out.family("gw_requests_in_flight", Type::gauge, "Requests under way.");
@@ -175,6 +174,8 @@ void write_clients(Exposition& out, const Metrics::View& view) {
   out.sample({}, tunnels);
   out.family("gw_refused_requests_total", Type::counter, "Requests refused before a route was looked for, by error.");
   for (const auto& [error, count] : refused.counts) out.sample({{"error", error}}, count);
+  out.family("gw_limits_reached_total", Type::counter, "Times that a client ran into a limit or deadline, by its name in the configuration.");
+  for (std::size_t i = 0; i < reached.size(); ++i) out.sample({{"limit", limit_names[i]}}, reached[i]);
 }
 
 /// When this process began, in seconds since 1970; 0 if the system does not say.

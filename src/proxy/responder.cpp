@@ -118,7 +118,10 @@ bool Responder::add_chunk(Chunk chunk) {
 Task<Responder::Sending> Responder::stream() {
   Context& c = s_.exchange.context;
   for (;;) {
-    if (const std::error_code ec = co_await pieces_.write(*s_.transport, s_.timeouts.client_write)) co_return Sending::failed;
+    if (const std::error_code ec = co_await pieces_.write(*s_.transport, s_.timeouts.client_write)) {
+      if (ec == asio::error::timed_out) s_.worker.counters.reached(Limit::client_write);
+      co_return Sending::failed;
+    }
     if (has_ended_) co_return Sending::done;
     std::optional<Chunk> chunk = c.res.body.ready();
     if (!chunk) {

@@ -35,6 +35,7 @@ std::optional<Chunk> Session::ready() {
     const Result<h1::BodyPiece> piece = codec->body(buffer.content());
     if (!piece) {
       failure = piece.error();
+      if (const auto limit = limit_of(failure->code)) worker.counters.reached(*limit);
       break;
     }
     buffer.consume(piece->consumed);
@@ -65,7 +66,10 @@ Task<Result<Chunk>> Session::read() {
     std::error_code ec;
     const std::size_t n = transport->read(buffer.room(), ec);
     if (ec == asio::error::would_block) {
-      if (co_await transport->until(Side::read, timeouts.client_body) == Wake::timed_out) failure = Failure(Error::client_timeout, Origin::client);
+      if (co_await transport->until(Side::read, timeouts.client_body) == Wake::timed_out) {
+        failure = Failure(Error::client_timeout, Origin::client);
+        worker.counters.reached(Limit::client_body);
+      }
     } else if (ec) {
       failure = Failure(Error::client_gone, Origin::client);
     } else {
@@ -91,7 +95,9 @@ void Session::set_timeouts(Duration client_body, Duration client_write) {
 
 void Session::limit_body(std::uint64_t limit) {
   codec->limit_body(limit);
-  if (codec->length() > limit && !failure) failure = Failure(Error::body_too_large, Origin::client);
+  if (codec->length() <= limit || failure) return;
+  failure = Failure(Error::body_too_large, Origin::client);
+  worker.counters.reached(Limit::body);
 }
 
 Task<> Session::interim(const Response& response) {

@@ -1,4 +1,6 @@
 """Clients that take too long or are too many."""
+import threading
+
 import harness
 
 
@@ -61,18 +63,22 @@ class Timeouts(harness.TestCase):
         self.assertTrue(self.backend.wait(lambda: self.backend.opened == 0))
         self.assertEqual((self.backend.cut, self.backend.requests), (2, []))
 
-    def test_a_client_that_stops_reading_is_cut(self):
+    def endless(self, **timeouts):
+        """A gateway before an origin that sends as much as is taken of it."""
         def stream(_, peer):
             peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
             for _ in range(1000):
                 peer.send(bytes(1000000))
 
-        backend = self.origin(stream)
-        gw = self.in_front_of(backend, timeouts={"client_write": "300ms"})
+        self.backend = self.origin(stream)
+        return self.in_front_of(self.backend, timeouts=timeouts)
+
+    def test_a_client_that_stops_reading_is_cut(self):
+        gw = self.endless(client_write="300ms")
         client = self.client(gw, receive_buffer=4096)
         client.ask()
-        self.assertTrue(backend.wait(lambda: backend.connections == 1))
-        self.assertTrue(backend.wait(lambda: backend.opened == 0, 20))
+        self.assertTrue(self.backend.wait(lambda: self.backend.connections == 1))
+        self.assertTrue(self.backend.wait(lambda: self.backend.opened == 0, 20))
 
 
 class Connections(harness.TestCase):
@@ -91,6 +97,29 @@ class Connections(harness.TestCase):
             self.assertEqual(client.request().status, 200)
         clients[0].close()
         self.assertTrue(harness.eventually(lambda: self.ask_or_none(gw) == 200))
+
+    def test_a_client_that_sends_ahead_has_to_wait(self):
+        """What is read while a request is answered is bounded, whatever the client sends."""
+        proceed = threading.Event()
+        self.addCleanup(proceed.set)
+
+        def answer(_, peer):
+            proceed.wait(20)
+            peer.reply()
+
+        backend = self.origin(answer)
+        gw = self.in_front_of(backend)
+        client = self.client(gw)
+        request = b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 8000 + b"\r\n\r\n"
+        client.send(request)
+        self.assertTrue(backend.wait(lambda: backend.connections == 1))
+        before = gw.peak_memory()
+        client.socket.settimeout(0.2)
+        sent = 0
+        with self.assertRaises(TimeoutError):  # the buffers of the system end somewhere
+            while sent < 1 << 30:
+                sent += client.socket.send(request)
+        self.assertLess(gw.peak_memory() - before, 1 << 20)
 
     def ask_or_none(self, gateway):
         """The status, or None if the connection was cut first: a surplus client that has written already may see a reset."""

@@ -216,7 +216,8 @@ class Metrics(MetricsCase):
         self.assertTrue(harness.eventually(lambda: self.numbers(gw)("gw_connections_open") == 1))
         self.assertEqual(self.client(gw).read().status, 503)
         numbers = self.numbers(gw)
-        self.assertEqual([numbers("gw_connections_" + name) for name in ("open", "accepted_total", "refused_total")], [1, 1, 1])
+        self.assertEqual([numbers("gw_connections_" + name) for name in ("open", "accepted_total")], [1, 1])
+        self.assertEqual(numbers.by("gw_limits_reached_total", "limit"), {("limits.connections",): 1})
         first.close()
 
 

@@ -47,6 +47,7 @@ constexpr Row rows[] = {
     {Error::rate_limited, "rate_limited", 429, "too many requests; try again later"},
     {Error::handler_failed, "handler_failed", 500, "an unexpected error occurred"},
     {Error::overloaded, "overloaded", 503, "the gateway is overloaded; try again later"},
+    {Error::out_of_descriptors, "out_of_descriptors", 503, "the gateway cannot open more connections; try again later"},
     {Error::loop_detected, "loop_detected", 508, "the request came back to this gateway; check where its route forwards to"},
     {Error::stopped, "stopped", 503, "the gateway is shutting down"},
     {Error::no_endpoint, "no_endpoint", 503, "no endpoint of the upstream is available"},

@@ -41,14 +41,23 @@ void sort_by_place(Problems& problems) {
 }
 
 // Over the limit: say so quickly, without a session.
-void shed(proxy::Worker& worker, int socket) {
-  worker.counters.reached(proxy::Limit::connections);
+void shed(proxy::Worker& worker, int socket, proxy::Limit why) {
+  worker.counters.reached(why);
   static constexpr std::string_view response =
       "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 56\r\nConnection: close\r\n\r\n"
       "{\"message\":\"the gateway is overloaded; try again later\"}";
   ::send(socket, response.data(), response.size(), MSG_NOSIGNAL);
   ::shutdown(socket, SHUT_WR);
+  // What has arrived and is not read would turn the close into a reset, which can destroy the answer (RFC 9112 9.6).
+  char sink[4096];
+  for (int i = 0; i < 16 && ::recv(socket, sink, sizeof sink, MSG_DONTWAIT) > 0; ++i) continue;
   ::close(socket);
+}
+
+// No descriptor is left for this connection.
+void refuse(proxy::Worker& worker, int socket) {
+  shed(worker, socket, proxy::Limit::descriptors);
+  worker.shared.out_of_descriptors();
 }
 
 // The text of an address, which the context of each request gives away; without a zone, which means nothing elsewhere.
@@ -57,10 +66,8 @@ std::string peer_text(const asio::ip::address& address) {
 }
 
 void admit(proxy::Worker& worker, int socket, const asio::ip::tcp::endpoint& peer, std::shared_ptr<const proxy::ListenerState> listener) {
-  if (worker.shared.connections.load(std::memory_order_relaxed) >= (*worker.snapshot)->limits.connections) {
-    shed(worker, socket);
-    return;
-  }
+  if (worker.shared.connections.load(std::memory_order_relaxed) >= (*worker.snapshot)->limits.connections)
+    return shed(worker, socket, proxy::Limit::connections);
   proxy::Connection::Origin origin{peer_text(peer.address()), std::move(listener)};
   proxy::Connection::start(worker, net::TcpTransport::adopt(socket, worker.loop()), std::move(origin));
 }
@@ -192,9 +199,9 @@ std::vector<Gateway::State::Listening> Gateway::State::open_listeners(const Conf
           const auto state = l.states.emplace_back(std::make_shared<proxy::ListenerState>());
           state->port = l.bound.port();
           if (trusted) state->trust(trusted);
-          l.sockets.push_back(std::make_shared<net::Listener>(worker.io, l.bound, [&worker, state](int socket, const Address& peer) {
-            admit(worker, socket, peer, state);
-          }));
+          l.sockets.push_back(std::make_shared<net::Listener>(
+              worker.io, shared.spare, l.bound, [&worker, state](int socket, const Address& peer) { admit(worker, socket, peer, state); },
+              [&worker](int socket) { refuse(worker, socket); }));
         }
       }
       for (const auto& socket : l.sockets) socket->listen();

@@ -63,6 +63,7 @@ enum class Error {
   rate_limited,              ///< 429 with Retry-After
   handler_failed,            ///< 500, user code threw or did not answer
   overloaded,                ///< 503, limits.connections
+  out_of_descriptors,        ///< 503, the process may not open another connection
   loop_detected,             ///< 508, our own pseudonym is in Via
   stopped,                   ///< 503, the gateway stopped before the request could run
   // The upstream.

@@ -14,17 +14,17 @@ namespace {
 
 using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
-// Out of descriptors or memory: connections stay queued; try again after this.
+// Out of memory, or of descriptors without a spare one: connections stay queued; try again after this.
 constexpr auto retry_after = std::chrono::milliseconds(50);
 // Then the connections that are there already get their turn.
 constexpr int accepted_at_once = 64;
 
-bool is_exhausted(int error) noexcept { return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS; }
+bool is_exhausted(int error) noexcept { return is_out_of_descriptors(error) || error == ENOMEM || error == ENOBUFS; }
 
 }  // namespace
 
-Listener::Listener(asio::io_context& worker, const asio::ip::tcp::endpoint& address, Accepted accepted)
-    : acceptor_(worker), retry_(worker), accepted_(std::move(accepted)) {
+Listener::Listener(asio::io_context& worker, Spare& spare, const asio::ip::tcp::endpoint& address, Accepted accepted, Refused refused)
+    : acceptor_(worker), retry_(worker), accepted_(std::move(accepted)), refused_(std::move(refused)), spare_(spare) {
   acceptor_.open(address.protocol());
   acceptor_.set_option(asio::socket_base::reuse_address(true));
   acceptor_.set_option(ReusePort(true));
@@ -50,14 +50,36 @@ void Listener::accept() {
 // Takes one connection from the queue. False, and errno, if there is none or it cannot be had.
 bool Listener::accept_one() {
   asio::ip::tcp::endpoint client;
-  socklen_t size = static_cast<socklen_t>(client.capacity());
-  const int socket = ::accept4(acceptor_.native_handle(), client.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int socket = spare_.keep([&] { return take(client); });
+  if (socket < 0 && is_out_of_descriptors(errno)) return refuse_one();
   // One that was reset in the queue is no reason to leave the others there.
   if (socket < 0) return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
-  client.resize(size);
   accepted_(socket, client);
   errno = 0;
   return true;
+}
+
+// Answers one connection of the queue with the spare descriptor. The system does not say whether there is one before it has a
+// descriptor for it. False, and errno, as above.
+bool Listener::refuse_one() {
+  int error = 0;
+  const auto answer = [&] {
+    asio::ip::tcp::endpoint client;
+    const int socket = take(client);
+    if (socket < 0) error = errno;
+    else refused_(socket);
+  };
+  if (!spare_.lend(answer)) return false;
+  errno = error;
+  return error == 0;
+}
+
+// The next connection of the queue; -1 and errno if there is none.
+int Listener::take(asio::ip::tcp::endpoint& client) {
+  socklen_t size = static_cast<socklen_t>(client.capacity());
+  const int socket = ::accept4(acceptor_.native_handle(), client.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (socket >= 0) client.resize(size);
+  return socket;
 }
 
 void Listener::pause() {

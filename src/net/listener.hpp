@@ -2,6 +2,8 @@
 /// One listening socket of one worker.
 #pragma once
 
+#include "net/spare.hpp"
+
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
@@ -21,8 +23,12 @@ class Listener : public std::enable_shared_from_this<Listener> {
   /// callee's to close, and where it comes from.
   using Accepted = std::function<void(int socket, const asio::ip::tcp::endpoint& client)>;
 
+  /// Called for a connection that cannot be kept, since the process may open no more descriptors: says so to it, and closes it
+  /// before it returns. The descriptor is that of the `Spare`; clients are not left in the queue.
+  using Refused = std::function<void(int socket)>;
+
   /// Binds; connections queue up from `listen` on. Throws std::system_error.
-  Listener(asio::io_context& worker, const asio::ip::tcp::endpoint& address, Accepted accepted);
+  Listener(asio::io_context& worker, Spare& spare, const asio::ip::tcp::endpoint& address, Accepted accepted, Refused refused);
 
   /// Starts queueing connections. Throws std::system_error. From any one thread, before `accept`.
   void listen();
@@ -33,11 +39,15 @@ class Listener : public std::enable_shared_from_this<Listener> {
 
  private:
   bool accept_one();
+  bool refuse_one();
+  int take(asio::ip::tcp::endpoint& client);
   void pause();
 
   asio::ip::tcp::acceptor acceptor_;
   asio::steady_timer retry_;
   Accepted accepted_;
+  Refused refused_;
+  Spare& spare_;
 };
 
 /// Holds an address for this process while its listeners bind: a socket bound without SO_REUSEPORT,

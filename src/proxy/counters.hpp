@@ -145,12 +145,12 @@ struct alignas(64) UpstreamCounters {
 
 /// What clients can run into: docs/limits.md.
 enum class Limit : std::uint8_t {
-  head, fields, target, body, connections,
+  head, fields, target, body, connections, descriptors,
   client_header, client_idle, client_body, client_write,
 };
-/// Their names in a configuration.
-inline constexpr std::array<std::string_view, 9> limit_names = {
-    "limits.head", "limits.fields", "limits.target", "limits.body", "limits.connections",
+/// Their names in a configuration; descriptors are limited by the system.
+inline constexpr std::array<std::string_view, 10> limit_names = {
+    "limits.head", "limits.fields", "limits.target", "limits.body", "limits.connections", "descriptors",
     "timeouts.client_header", "timeouts.client_idle", "timeouts.client_body", "timeouts.client_write"};
 
 /// What one worker counts for the whole gateway.

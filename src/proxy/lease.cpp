@@ -95,7 +95,12 @@ Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoin
     if (share.count() <= 0) break;
     const asio::ip::tcp::endpoint to(addresses[i], endpoint->address.port);
     ec.clear();
-    const std::shared_ptr<Transport> transport = worker.connect(to, ec);
+    const std::shared_ptr<Transport> transport = worker.shared.spare.keep([&] { return worker.connect(to, ec); });
+    if (!transport && net::is_out_of_descriptors(ec.value())) {
+      worker.shared.out_of_descriptors();
+      upstream.metrics->of(worker.index).connect_failures.add(tally_key(Error::out_of_descriptors));
+      co_return Failure(Error::out_of_descriptors);
+    }
     if (!transport) continue;
     const Wake wake = co_await transport->until(Side::write, share);
     ec = wake == Wake::timed_out ? make_error_code(Error::connect_timeout) : transport->connected();

@@ -16,6 +16,8 @@ namespace proxy {
 namespace {
 
 constexpr std::size_t blocking_threads = 4;
+// When descriptors were there for so long, running out of them is news again.
+constexpr auto descriptors_pause = std::chrono::seconds(10);
 
 // Lets `gw::blocking` find the threads of the gateway whose worker it runs on.
 struct BlockingService : asio::execution_context::service {
@@ -32,6 +34,15 @@ struct BlockingService : asio::execution_context::service {
 asio::thread_pool& Shared::blocking() {
   std::call_once(blocking_once_, [this] { blocking_.emplace(blocking_threads); });
   return *blocking_;
+}
+
+void Shared::out_of_descriptors() {
+  const auto now = std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch());
+  const std::int64_t before = out_of_descriptors_.exchange(now.count(), std::memory_order_relaxed);
+  if (before != 0 && now - std::chrono::seconds(before) <= descriptors_pause) return;
+  log(LogLevel::error,
+      "out of file descriptors: new connections are answered with 503 until others end; let the process open more (ulimit -n), or lower "
+      "limits.connections");
 }
 
 Worker::Worker(Shared& shared_state, std::uint64_t seed, std::size_t number)

@@ -9,6 +9,7 @@
 #include "net/event.hpp"
 #include "net/poller.hpp"
 #include "net/resolver.hpp"
+#include "net/spare.hpp"
 #include "net/tcp.hpp"
 #include "net/wheel.hpp"
 #include "proxy/buffer.hpp"
@@ -48,12 +49,17 @@ struct Shared {
   net::Resolver resolver;
   EndpointRegistry endpoints;
   Metrics metrics;
+  net::Spare spare;                               ///< for clients that come when there are no descriptors
   std::atomic<std::size_t> connections{0};        ///< client connections of all workers
+
+  /// Logs that the process is out of descriptors, once for as long as that keeps happening.
+  void out_of_descriptors();
 
   /// The threads for calls that block; started when first asked for.
   asio::thread_pool& blocking();
 
  private:
+  std::atomic<std::int64_t> out_of_descriptors_{0};  // when that happened last, in seconds of the steady clock; 0: never
   std::once_flag blocking_once_;
   std::optional<asio::thread_pool> blocking_;
 };

@@ -36,6 +36,8 @@ constexpr Row rows[] = {
     {Error::unsupported_expectation, "unsupported_expectation", 417, "the only supported expectation is \"100-continue\""},
     {Error::head_too_large, "head_too_large", 431, "the header fields are too large"},
     {Error::too_many_fields, "too_many_fields", 431, "there are too many header fields"},
+    {Error::trailers_too_large, "trailers_too_large", 431, "the trailer fields are too large"},
+    {Error::chunk_extensions_too_large, "chunk_extensions_too_large", 400, "the chunk extensions are too large"},
     {Error::target_too_long, "target_too_long", 414, "the request target is too long"},
     {Error::body_too_large, "body_too_large", 413, "the body is too large"},
     {Error::client_timeout, "client_timeout", 408, "the request did not arrive in time"},

@@ -60,15 +60,22 @@ void refuse(proxy::Worker& worker, int socket) {
   worker.shared.out_of_descriptors();
 }
 
-// The text of an address, which the context of each request gives away; without a zone, which means nothing elsewhere.
-std::string peer_text(const asio::ip::address& address) {
-  return (address.is_v4() ? IpAddress::v4(address.to_v4().to_uint()) : IpAddress::v6(address.to_v6().to_bytes())).to_string();
+// An address without a zone, which means nothing elsewhere.
+IpAddress ip_address(const asio::ip::address& address) {
+  return address.is_v4() ? IpAddress::v4(address.to_v4().to_uint()) : IpAddress::v6(address.to_v6().to_bytes());
 }
 
 void admit(proxy::Worker& worker, int socket, const asio::ip::tcp::endpoint& peer, std::shared_ptr<const proxy::ListenerState> listener) {
-  if (worker.shared.connections.load(std::memory_order_relaxed) >= (*worker.snapshot)->limits.connections)
-    return shed(worker, socket, proxy::Limit::connections);
-  proxy::Connection::Origin origin{peer_text(peer.address()), std::move(listener)};
+  const Limits& limits = (*worker.snapshot)->limits;
+  if (worker.shared.connections.load(std::memory_order_relaxed) >= limits.connections) return shed(worker, socket, proxy::Limit::connections);
+  const IpAddress address = ip_address(peer.address());
+  proxy::ClientTable::Slot slot;
+  // Behind a proxy that is trusted are many clients.
+  if (!listener->trusted || !listener->trusted->contains(address)) {
+    slot = worker.shared.clients.enter(address, limits.connections_per_client);
+    if (!slot) return shed(worker, socket, proxy::Limit::connections_per_client);
+  }
+  proxy::Connection::Origin origin{address.to_string(), std::move(listener), std::move(slot)};
   proxy::Connection::start(worker, net::TcpTransport::adopt(socket, worker.loop()), std::move(origin));
 }
 

@@ -51,6 +51,8 @@ enum class Error {
   unsupported_expectation,   ///< 417, RFC 9110 10.1.1
   head_too_large,            ///< 431, limits.head
   too_many_fields,           ///< 431, limits.fields
+  trailers_too_large,        ///< 431, limits.trailers
+  chunk_extensions_too_large,  ///< 400, limits.chunk_extensions (RFC 9112 7.1.1)
   target_too_long,           ///< 414, limits.target
   body_too_large,            ///< 413, limits.body
   client_timeout,            ///< 408, timeouts.client_header or client_body
@@ -62,7 +64,7 @@ enum class Error {
   forbidden,                 ///< 403, this client may not
   rate_limited,              ///< 429 with Retry-After
   handler_failed,            ///< 500, user code threw or did not answer
-  overloaded,                ///< 503, limits.connections
+  overloaded,                ///< 503, limits.connections or connections_per_client
   out_of_descriptors,        ///< 503, the process may not open another connection
   loop_detected,             ///< 508, our own pseudonym is in Via
   stopped,                   ///< 503, the gateway stopped before the request could run

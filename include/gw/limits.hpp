@@ -31,7 +31,12 @@ struct Limits {
   std::size_t fields = 100;               ///< fields of a head, and of a trailer section; then 431
   std::size_t target = 8 * 1024;          ///< bytes of the request target; then 414
   std::uint64_t body = 1024 * 1024 * 1024;  ///< bytes of a request body; then 413
+  std::size_t trailers = 8 * 1024;        ///< bytes of a trailer section, with its empty line; then 431. Also of an upstream's response; then it is cut
+  /// Bytes of the chunk extensions of a body, beyond as many as it has content; then 400. Also of an upstream's response; then it is cut.
+  std::size_t chunk_extensions = 4 * 1024;
   std::size_t connections = 10000;        ///< client connections of the gateway; then 503
+  std::size_t connections_per_client = 0;  ///< of them from one IPv4 address or IPv6 /64, unless a listener trusts it; then 503. 0: no limit
+  std::uint64_t requests_per_connection = 10000;  ///< the last of them gets "Connection: close". 0: no limit
 
   bool operator==(const Limits&) const noexcept = default;
 };

@@ -86,7 +86,11 @@ void check_settings(const Config& config, Report& report) {
   report.add(at("limits.fields"), number_mistake(config.limits.fields, bounds::fields));
   report.add(at("limits.target"), number_mistake(config.limits.target, bounds::target));
   report.add(at("limits.body"), number_mistake(config.limits.body, bounds::body));
+  report.add(at("limits.trailers"), number_mistake(config.limits.trailers, bounds::trailers));
+  report.add(at("limits.chunk_extensions"), number_mistake(config.limits.chunk_extensions, bounds::chunk_extensions));
   report.add(at("limits.connections"), number_mistake(config.limits.connections, bounds::connections));
+  report.add(at("limits.connections_per_client"), number_mistake(config.limits.connections_per_client, bounds::connections_per_client));
+  report.add(at("limits.requests_per_connection"), number_mistake(config.limits.requests_per_connection, bounds::requests_per_connection));
   report.add(at("limits"), limits_mistake(config.limits));
 }
 

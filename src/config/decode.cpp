@@ -58,7 +58,11 @@ constexpr Key<Limits> limits_keys[] = {
     {"fields", [](const Value& v, Limits& l) { read_number(v, l.fields, bounds::fields); }},
     {"target", [](const Value& v, Limits& l) { read_size(v, l.target, bounds::target); }},
     {"body", [](const Value& v, Limits& l) { read_size(v, l.body, bounds::body); }},
+    {"trailers", [](const Value& v, Limits& l) { read_size(v, l.trailers, bounds::trailers); }},
+    {"chunk_extensions", [](const Value& v, Limits& l) { read_size(v, l.chunk_extensions, bounds::chunk_extensions); }},
     {"connections", [](const Value& v, Limits& l) { read_number(v, l.connections, bounds::connections); }},
+    {"connections_per_client", [](const Value& v, Limits& l) { read_number(v, l.connections_per_client, bounds::connections_per_client); }},
+    {"requests_per_connection", [](const Value& v, Limits& l) { read_number(v, l.requests_per_connection, bounds::requests_per_connection); }},
 };
 
 void read_limits(const Value& value, Limits& out) {

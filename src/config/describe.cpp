@@ -235,7 +235,11 @@ void write_settings(JsonWriter& out, const Config& config) {
   out.member("fields", std::uint64_t{config.limits.fields});
   out.member("target", std::uint64_t{config.limits.target});
   out.member("body", config.limits.body);
+  out.member("trailers", std::uint64_t{config.limits.trailers});
+  out.member("chunk_extensions", std::uint64_t{config.limits.chunk_extensions});
   out.member("connections", std::uint64_t{config.limits.connections});
+  out.member("connections_per_client", std::uint64_t{config.limits.connections_per_client});
+  out.member("requests_per_connection", config.limits.requests_per_connection);
   out.end_object();
 }
 

@@ -13,7 +13,7 @@ Failure client_failure(Error error) noexcept { return Failure(error, Origin::cli
 
 /// The upstream's mistakes are one to the client: only their size is worth telling apart.
 Failure upstream_failure(Error error) noexcept {
-  const bool is_size = error == Error::head_too_large || error == Error::too_many_fields;
+  const bool is_size = error == Error::head_too_large || error == Error::too_many_fields || error == Error::trailers_too_large;
   return Failure(is_size ? Error::response_too_large : Error::bad_response, Origin::upstream);
 }
 

@@ -31,9 +31,7 @@ bool ChunkHeadGuard::take(char c) noexcept {
   if (state_ == State::done) {
     state_ = State::size;
     digits_ = 0;
-    extension_ = 0;
   }
-  if (state_ > State::line_end && ++extension_ > chunk_extension_limit) return false;
   switch (state_) {
     case State::size:
       if (is_hex(c)) return ++digits_ <= chunk_size_digits;
@@ -77,13 +75,14 @@ ContentReader::ContentReader(Parser::Kind kind, const Limits& limits, std::uint6
       is_request_(kind == Parser::Kind::request),
       usual_body_limit_(body_limit),
       body_limit_(body_limit),
-      trailer_limit_(limits.head) {}
+      trailer_limit_(limits.trailers),
+      extension_limit_(limits.chunk_extensions) {}
 
 void ContentReader::reset() noexcept {
   chunk_guard_ = {};
   state_ = State::ended;
   framing_ = Framing::none;
-  length_ = left_ = counted_ = 0;
+  length_ = left_ = counted_ = extensions_ = 0;
   line_end_seen_ = 0;
   body_limit_ = usual_body_limit_;
   error_.reset();
@@ -180,6 +179,8 @@ void ContentReader::read_chunk_head(std::string_view bytes, BodyPiece& piece) no
   do {
     if (!chunk_guard_.take(bytes[i])) return refuse(Error::bad_chunk);
     if (!chunk_guard_.is_size()) {
+      // gw drops extensions: more of them than content would be free work for a sender.
+      if (++extensions_ > extension_limit_ + counted_) return refuse(Error::chunk_extensions_too_large);
       if (fed < i && !parser_.feed(bytes.substr(fed, i - fed))) return refuse(Error::bad_chunk);
       fed = i + 1;
     }
@@ -224,8 +225,8 @@ void ContentReader::read_trailers(std::string_view bytes, BodyPiece& piece) {
   const std::size_t before = trailer_text_.size();
   trailer_text_.append(bytes.substr(0, trailer_limit_ - std::min(trailer_limit_, before)));
   const HeadGuard::Scan scan = trailer_guard_.scan(trailer_text_);
-  const bool is_size = scan.error == Error::head_too_large || scan.error == Error::too_many_fields;
-  if (scan.error) return refuse(is_size ? *scan.error : Error::bad_trailer);
+  if (scan.error == Error::head_too_large) return refuse(Error::trailers_too_large);
+  if (scan.error) return refuse(*scan.error == Error::too_many_fields ? *scan.error : Error::bad_trailer);
   piece.consumed += (scan.end > 0 ? scan.end : trailer_text_.size()) - before;
   if (scan.end == 0) return;
   trailer_text_.resize(scan.end);

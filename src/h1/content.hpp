@@ -18,10 +18,6 @@ namespace gw {
 inline namespace v0 {
 namespace h1 {
 
-/// How many bytes the extensions of one chunk may take (RFC 9112 7.1.1 asks for a bound). gw drops
-/// them, so a larger bound would only be free work for a sender.
-inline constexpr std::size_t chunk_extension_limit = 4096;
-
 /// One step of reading a body.
 struct BodyPiece {
   std::size_t consumed = 0;   ///< bytes of the input that are done with, framing included
@@ -49,14 +45,14 @@ class ChunkHeadGuard {
 
   State state_ = State::done;
   std::uint8_t digits_ = 0;
-  std::uint16_t extension_ = 0;
 };
 
 /// Reads the body of one message after the other. Stays where it was made: `trailers()` points into
 /// it. One thread.
 class ContentReader {
  public:
-  /// `body_limit` bounds the content, see `limit_body`; the trailers are bound by `limits.head` and `limits.fields`.
+  /// `body_limit` bounds the content, see `limit_body`; the trailers are bound by `limits.trailers` and
+  /// `limits.fields`, the extensions of all chunks by `limits.chunk_extensions` (RFC 9112 7.1.1 asks for a bound).
   ContentReader(Parser::Kind kind, const Limits& limits, std::uint64_t body_limit);
   ContentReader(const ContentReader&) = delete;
   ContentReader& operator=(const ContentReader&) = delete;
@@ -73,7 +69,8 @@ class ContentReader {
   void limit_body(std::uint64_t limit) noexcept { body_limit_ = limit; }
 
   /// The next piece of `bytes`, which are received and not yet consumed. Consumes all of them or
-  /// returns content. Errors: `bad_chunk`, `bad_trailer`, `body_too_large`, `head_too_large`, `too_many_fields` (trailers);
+  /// returns content. Errors: `bad_chunk`, `chunk_extensions_too_large`, `bad_trailer`, `body_too_large`,
+  /// `trailers_too_large`, `too_many_fields` (trailers);
   /// they come after the content before them, of which the bytes that are wrong are left,
   /// and stay.
   std::optional<Error> read(std::string_view bytes, BodyPiece& piece);
@@ -106,11 +103,13 @@ class ContentReader {
   std::uint64_t length_ = 0;
   std::uint64_t left_ = 0;     ///< bytes of content still to come, of the body or of the chunk
   std::uint64_t counted_ = 0;  ///< bytes of all chunks so far
+  std::uint64_t extensions_ = 0;  ///< and of their extensions
   std::size_t line_end_seen_ = 0;  ///< bytes of the CRLF behind a chunk
   const bool is_request_;
   const std::uint64_t usual_body_limit_;
   std::uint64_t body_limit_;
   std::size_t trailer_limit_;
+  std::size_t extension_limit_;
   std::string trailer_text_;
   Headers trailers_;
   std::optional<Error> error_;

@@ -109,7 +109,7 @@ std::uint32_t offset(std::size_t i) noexcept { return static_cast<std::uint32_t>
 HeadGuard::HeadGuard(Kind kind, const Limits& limits)
     : kind_(kind),
       state_(first_state()),
-      head_limit_(std::min(limits.head, offset_limit)),
+      head_limit_(std::min(kind == Kind::trailers ? limits.trailers : limits.head, offset_limit)),
       target_limit_(std::min(limits.target, offset_limit)),
       field_limit_(limits.fields) {}
 

@@ -48,7 +48,7 @@ class HeadGuard {
     std::optional<Error> error;
   };
 
-  /// Bounds of a head: `limits.head`, `limits.fields` and `limits.target`.
+  /// Bounds of a head: `limits.head`, of trailers `limits.trailers`; `limits.fields` and `limits.target`.
   HeadGuard(Kind kind, const Limits& limits);
 
   /// Begins a new head.

@@ -229,6 +229,9 @@ bool Connection::begin_request() {
   Session& s = *session_;
   s.exchange.begin(peer());
   if (s.head_began) ContextAccess::set_started(s.exchange.context, *std::exchange(s.head_began, std::nullopt));
+  const std::uint64_t most = s.limits.requests_per_connection;
+  s.is_last = ++requests_ >= most && most > 0;
+  if (s.is_last) worker_.counters.reached(Limit::requests_per_connection);
   begin_body();
   if (s.exchange.run_now(s.codec->wants_upgrade())) return answer();
   worker_.wheel.arm(patience_, patience);
@@ -265,7 +268,10 @@ bool Connection::answer() {
   stop_watching();
   s.exchange.end();
   keep_alive_ = s.responder.keep_alive();
-  return true;
+  if (!s.is_last) return true;
+  // The client did not know, and may have sent more, which stays unread.
+  spawn(linger(), [this] { end(); });
+  return false;
 }
 
 // What is left to do for a request if something has to wait.
@@ -296,7 +302,7 @@ Task<> Connection::finish_answer(Responder::Sending sending, bool is_tunnel) {
 
   if (!is_sent) co_return;
   keep_alive_ = s.responder.keep_alive();
-  if (s.has_ended) co_return;
+  if (s.has_ended && !s.is_last) co_return;
   if (keep_alive_) keep_alive_ = co_await discard_body();
   else co_await linger();
 }

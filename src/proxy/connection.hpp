@@ -23,6 +23,7 @@ class Connection {
   struct Origin {
     std::string peer_address;                       ///< IP address as text
     std::shared_ptr<const ListenerState> listener;  ///< which took it
+    ClientTable::Slot slot{};                       ///< counts it for its address
   };
 
   Connection(Worker& worker, std::shared_ptr<Transport> transport, Origin origin);
@@ -81,6 +82,7 @@ class Connection {
   bool keep_alive_ = false;           // another request may follow
   bool is_watching_ = false;
   int in_a_row_ = 0;                  // requests that were answered without a turn for others
+  std::uint64_t requests_ = 0;        // that were begun
   std::unique_ptr<Session> session_;  // while serving
   net::Wheel::Deadline patience_;     // after this, look whether the client is still there
 };

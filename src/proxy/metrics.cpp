@@ -75,6 +75,8 @@ std::optional<Limit> limit_of(const std::error_code& code) noexcept {
   if (code == Error::too_many_fields) return Limit::fields;
   if (code == Error::target_too_long) return Limit::target;
   if (code == Error::body_too_large) return Limit::body;
+  if (code == Error::trailers_too_large) return Limit::trailers;
+  if (code == Error::chunk_extensions_too_large) return Limit::chunk_extensions;
   return std::nullopt;
 }
 

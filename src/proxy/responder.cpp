@@ -83,7 +83,7 @@ void Responder::compose() {
   // A body that the client still sends is read to its end first, if that is not much.
   const bool is_body_bounded = s_.has_ended || (s_.codec->framing() == h1::Framing::length && s_.codec->length() <= Session::discarded_at_most &&
                                                 (!s_.codec->expects_continue() || s_.has_sent_continue));
-  keep_alive_ = framing.keep_alive = s_.codec->keep_alive() && framing_ != h1::Framing::until_close && is_body_bounded && !s_.worker.is_draining &&
+  keep_alive_ = framing.keep_alive = s_.codec->keep_alive() && framing_ != h1::Framing::until_close && is_body_bounded && !s_.worker.is_draining && !s_.is_last &&
                                      !(c.failure() && c.failure()->origin == Origin::client && s_.failure);
   head_.clear();
   append_response_head(head_, r, framing, s_.worker.date());

@@ -57,6 +57,7 @@ struct Session final : Body::Source, Client {
   Buffer buffer;
   /// When the head began that did not come in one piece.
   std::optional<std::chrono::steady_clock::time_point> head_began;
+  bool is_last = false;             ///< the connection has had its `Limits::requests_per_connection`
   Tunnel* tunnel = nullptr;         ///< while the connection is one
   bool has_ended = true;            ///< the request's body was read to its end
   bool is_cancelled = false;        ///< it will not be read on

@@ -13,6 +13,7 @@
 #include "net/tcp.hpp"
 #include "net/wheel.hpp"
 #include "proxy/buffer.hpp"
+#include "proxy/client_table.hpp"
 #include "proxy/metrics.hpp"
 #include "proxy/upstream_state.hpp"
 
@@ -51,6 +52,7 @@ struct Shared {
   Metrics metrics;
   net::Spare spare;                               ///< for clients that come when there are no descriptors
   std::atomic<std::size_t> connections{0};        ///< client connections of all workers
+  ClientTable clients;                            ///< and of each address
 
   /// Logs that the process is out of descriptors, once for as long as that keeps happening.
   void out_of_descriptors();

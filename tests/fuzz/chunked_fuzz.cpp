@@ -39,7 +39,6 @@ bool take_text(std::string_view& text, std::string_view wanted) {
 bool is_tchar(char c) { return gw::is_token({&c, 1}); }
 
 bool take_extensions(std::string_view& text) {
-  const std::size_t before = text.size();
   while (take_text(text, ";")) {
     if (!take(text, is_tchar)) return false;
     if (!take_text(text, "=")) continue;
@@ -58,16 +57,22 @@ bool take_extensions(std::string_view& text) {
       text.remove_prefix(1);
     }
   }
-  return before - text.size() <= gw::h1::chunk_extension_limit;
+  return true;
 }
 
-/// The body at the front of `bytes`, but for the trailers, which are only found; nothing if there is none.
-std::optional<Decoded> decode(std::string_view bytes) {
+/// The body at the front of `bytes`, but for the trailers, which are only found; nothing if there is none. The extensions of its chunks
+/// take at most `extensions_most` bytes more than its content so far.
+std::optional<Decoded> decode(std::string_view bytes, std::size_t extensions_most) {
   Decoded body;
   std::string_view text = bytes;
+  std::size_t extensions = 0;
   for (;;) {
     const auto digits = take(text, [](char c) { return gw::detail::hex_value(c) >= 0; });
-    if (!digits || digits->size() > 16 || !take_extensions(text) || !take_text(text, "\r\n")) return std::nullopt;
+    if (!digits || digits->size() > 16) return std::nullopt;
+    const std::size_t before = text.size();
+    if (!take_extensions(text)) return std::nullopt;
+    extensions += before - text.size();
+    if (extensions > extensions_most + body.content.size() || !take_text(text, "\r\n")) return std::nullopt;
     const std::uint64_t size = std::stoull(std::string(*digits), nullptr, 16);
     if (size == 0) break;
     if (size > text.size()) return std::nullopt;
@@ -123,6 +128,7 @@ template <class Codec>
 void check(const wire::Input& input) {
   gw::Limits limits;  // those of the input are for heads
   if (input.chooses(6)) limits.fields = 3;
+  if (input.chooses(7)) limits.chunk_extensions = 8;
   Codec codec(limits);
   begin(codec);
   const Read whole = read_body(codec, input.bytes, wire::whole);
@@ -131,7 +137,7 @@ void check(const wire::Input& input) {
   wire::require(whole.ended == split.ended && whole.end == split.end && whole.content == split.content && whole.trailers == split.trailers,
                 "fragments do not change the meaning");
 
-  const std::optional<Decoded> decoded = decode(input.bytes);
+  const std::optional<Decoded> decoded = decode(input.bytes, limits.chunk_extensions);
   wire::require(!whole.ended || decoded.has_value(), "what is accepted is a chunked body");
   if (decoded && decoded->trailers.empty()) wire::require(whole.ended, "a chunked body is accepted");
   if (!whole.ended) return;

@@ -98,6 +98,50 @@ class Connections(harness.TestCase):
         clients[0].close()
         self.assertTrue(harness.eventually(lambda: self.ask_or_none(gw) == 200))
 
+    def test_the_connections_of_one_address_are_limited_over_all_workers(self):
+        gw = self.in_front_of(self.origin(), limits={"connections_per_client": 6})
+        clients = [self.client(gw) for _ in range(6)]
+        for client in clients:
+            self.assertEqual(client.request().status, 200)
+        for _ in range(5):
+            surplus = self.client(gw)
+            self.assert_message(surplus.read(), 503)
+            self.assertTrue(surplus.is_closed())
+        others = [self.client(gw, source="127.0.0.2") for _ in range(6)]
+        for client in clients + others:
+            self.assertEqual(client.request().status, 200)
+        clients[0].close()
+        self.assertTrue(harness.eventually(lambda: self.ask_or_none(gw) == 200))
+
+    def test_proxies_that_are_trusted_may_have_more_connections(self):
+        gw = self.in_front_of(self.origin(), limits={"connections_per_client": 2}, listen=[{"address": "127.0.0.1:0", "trusted": "127.0.0.1"}])
+        clients = [self.client(gw) for _ in range(5)]
+        for client in clients:
+            self.assertEqual(client.request().status, 200)
+        others = [self.client(gw, source="127.0.0.2") for _ in range(2)]
+        for client in others:
+            self.assertEqual(client.request().status, 200)
+        self.assertEqual(self.client(gw, source="127.0.0.2").read().status, 503)
+
+    def test_a_connection_ends_with_its_last_request(self):
+        gw = self.in_front_of(self.origin(), limits={"requests_per_connection": 3})
+        client = self.client(gw)
+        for _ in range(5):
+            client.ask()
+        self.assertEqual([client.read().get("connection") for _ in range(3)], [None, None, "close"])
+        self.assertTrue(client.is_closed())
+
+    def test_the_last_response_arrives_whole_whatever_the_client_has_sent_behind_its_request(self):
+        body = bytes(range(256)) * 32768
+        gw = self.in_front_of(self.origin(lambda _, peer: peer.reply(body)), limits={"requests_per_connection": 1})
+        client = self.client(gw)
+        # More than is read ahead.
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 8000 + b"\r\n\r\n") * 12)
+        response = client.read()
+        self.assertEqual(response.get("connection"), "close")
+        self.assertEqual(response.body, body)
+        self.assertTrue(client.is_closed())
+
     def test_a_client_that_sends_ahead_has_to_wait(self):
         """What is read while a request is answered is bounded, whatever the client sends."""
         proceed = threading.Event()

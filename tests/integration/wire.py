@@ -156,10 +156,12 @@ class Response:
 class Client:
     """A client connection on which a test writes bytes and reads responses."""
 
-    def __init__(self, port, timeout=10, receive_buffer=None, record=None):
+    def __init__(self, port, timeout=10, receive_buffer=None, record=None, source=None):
         """`record(method, target, fields, body, version)` notes each request; the statuses of its responses are appended to what it returns."""
         self.record, self.unanswered = record, []
         self.socket = socket.socket()
+        if source:
+            self.socket.bind((source, 0))
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)

@@ -32,6 +32,7 @@ void read_option(WireCase& wire_case, const std::string& option) {
   else if (name == "head") wire_case.limits.head = std::stoul(value);
   else if (name == "fields") wire_case.limits.fields = std::stoul(value);
   else if (name == "target") wire_case.limits.target = std::stoul(value);
+  else if (name == "trailers") wire_case.limits.trailers = std::stoul(value);
   else if (name == "body") wire_case.limits.body = std::stoull(value);
   else FAIL("unknown option ", option);
 }
@@ -229,18 +230,36 @@ TEST_CASE("codec: content before an error is delivered first") {
   CHECK(!codec.body(bytes.substr(piece->consumed)));
 }
 
-TEST_CASE("codec: extensions of a chunk are bounded") {
-  const std::size_t limit = gw::h1::chunk_extension_limit;
-  struct Row {
-    std::size_t size;
-    bool accepted;
+TEST_CASE("codec: all extensions of a body together are bounded, by as many bytes as it has content and some more") {
+  const struct {
+    std::string body;
+    bool is_accepted;
+  } rows[] = {
+      // From the semicolon to the end of the line.
+      {"0;" + std::string(9, 'a') + "\r\n\r\n", true},
+      {"0;" + std::string(10, 'a') + "\r\n\r\n", false},
+      {"1;a=1\r\nx\r\n1;a=1\r\nx\r\n1;a\r\nx\r\n0\r\n\r\n", true},
+      {"1;a=1\r\nx\r\n1;a=1\r\nx\r\n1;a=1\r\nx\r\n1;a=1\r\nx\r\n0\r\n\r\n", false},
+      {"4;a=1\r\nxxxx\r\n4;a=1\r\nxxxx\r\n4;a=1\r\nxxxx\r\n4;a=1\r\nxxxx\r\n0\r\n\r\n", true},
+      {"1\r\nx\r\n1\r\nx\r\n0;" + std::string(11, 'a') + "\r\n\r\n", true},
+      {"1\r\nx\r\n1\r\nx\r\n0;" + std::string(12, 'a') + "\r\n\r\n", false},
   };
-  // The semicolon counts.
-  for (const Row row : {Row{limit - 1, true}, Row{limit, false}}) {
-    gw::h1::RequestCodec codec(gw::Limits{});
+  for (const auto& row : rows) {
+    CAPTURE(row.body);
+    gw::Limits limits;
+    limits.chunk_extensions = 10;
+    gw::h1::RequestCodec codec(limits);
     gw::Request request;
     REQUIRE(codec.head("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", request));
-    CHECK(codec.body("0;" + std::string(row.size, 'a') + "\r\n\r\n").has_value() == row.accepted);
+    std::string_view rest = row.body;
+    std::optional<std::error_code> failed;
+    for (bool has_ended = false; !has_ended && !failed;) {
+      const auto piece = codec.body(rest);
+      if (!piece) failed = piece.error().code;
+      else rest.remove_prefix(piece->consumed), has_ended = piece->ended;
+    }
+    CHECK(!failed == row.is_accepted);
+    if (failed) CHECK(*failed == gw::Error::chunk_extensions_too_large);
   }
 }
 

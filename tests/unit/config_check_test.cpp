@@ -54,6 +54,12 @@ TEST_CASE("config check: a config made by code is checked like a file, with path
       {[](gw::Config& c) { c.limits.body = ~std::uint64_t{0}; },
        {"limits.body: expected a number from 0 to 1152921504606846976, found 18446744073709551615"}},
       {[](gw::Config& c) { c.limits.connections = 0; }, {"limits.connections: expected a number from 1 to 10000000, found 0"}},
+      {[](gw::Config& c) { c.limits.trailers = 1; }, {"limits.trailers: expected a number from 2 to 1048576, found 1"}},
+      {[](gw::Config& c) { c.limits.chunk_extensions = 2'000'000; }, {"limits.chunk_extensions: expected a number from 0 to 1048576, found 2000000"}},
+      {[](gw::Config& c) { c.limits.connections_per_client = 10'000'001; },
+       {"limits.connections_per_client: expected a number from 0 to 10000000, found 10000001"}},
+      {[](gw::Config& c) { c.limits.requests_per_connection = 1'000'000'001; },
+       {"limits.requests_per_connection: expected a number from 0 to 1000000000, found 1000000001"}},
       {[](gw::Config& c) { c.limits.target = 20'000; }, {"limits: target (20000) must not be above head (16KiB), which contains it"}},
       {[](gw::Config& c) {
          c.listen.push_back({"localhost:1", {}});

@@ -32,7 +32,8 @@ std::string describe(const gw::Config& c) {
   if (!c.admin.address.empty()) out << "admin " << c.admin.address << '\n';
   out << "workers " << c.workers << "\nwrong_method " << c.wrong_method << "\ntimeouts " << ms(c.timeouts.client_header) << ' ' << ms(c.timeouts.client_idle) << ' '
       << ms(c.timeouts.client_body) << ' ' << ms(c.timeouts.client_write) << ' ' << ms(c.timeouts.drain) << "\nlimits " << c.limits.head
-      << ' ' << c.limits.fields << ' ' << c.limits.target << ' ' << c.limits.body << ' ' << c.limits.connections << '\n';
+      << ' ' << c.limits.fields << ' ' << c.limits.target << ' ' << c.limits.body << ' ' << c.limits.connections << ' '
+      << c.limits.trailers << ' ' << c.limits.chunk_extensions << ' ' << c.limits.connections_per_client << ' ' << c.limits.requests_per_connection << '\n';
   const auto use = [&](const std::vector<gw::StageConfig>& stages) {
     for (const auto& s : stages) out << "use " << s.name() << (s.stage() ? " made" : " named") << '\n';
   };
@@ -86,7 +87,7 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "workers 3\n"
       "wrong_method 404\n"
       "timeouts 1000 120000 3000 4000 250\n"
-      "limits 32768 50 4096 2147483648 123\n"
+      "limits 32768 50 4096 2147483648 123 2048 512 12 500\n"
       "use request_id made\nuse access_log made\nuse headers made\nuse ip_filter made\nuse rate_limit made\n"
       "upstream users 10.0.0.1:8080*1 http://10.0.0.2:8080*2 users.internal*1 round_robin 1000 5000 6000 7000 480000 /v1 5 9\n"
       "upstream orders [::1]:9000*1 orders.internal:9000*1 p2c 2000 30000 30000 4000 3600000 / 64 1024\n"

@@ -37,7 +37,9 @@ TEST_CASE("limits: each is enforced with its status and counted once, by its nam
       {"limits.target", "GET /" + std::string(100, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n", 414},
       {"limits.body", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 51\r\n\r\n" + std::string(51, 'x'), 413},
       {"limits.body", chunked("33\r\n" + std::string(51, 'x') + "\r\n0\r\n\r\n"), 413},
+      {"limits.trailers", chunked("0\r\nX: 67890123456789012345678901\r\n\r\n"), 431},
       {"limits.fields", chunked("0\r\na:\r\nb:\r\nc:\r\nd:\r\ne:\r\n\r\n"), 431},
+      {"limits.chunk_extensions", chunked("1;a=12345678\r\nx\r\n0\r\n\r\n"), 400},
       {"", chunked("1;a=1234\r\nx\r\n0;a\r\nX: 1\r\n\r\n"), 200},
   };
   for (const auto& c : cases) {
@@ -47,7 +49,7 @@ TEST_CASE("limits: each is enforced with its status and counted once, by its nam
       World world([](gw::Config& config) {
         add_script_routes(config);
         gw::Limits& l = config.limits;
-        l.head = 1024, l.fields = 4, l.target = 100, l.body = 50;
+        l.head = 1024, l.fields = 4, l.target = 100, l.body = 50, l.trailers = 30, l.chunk_extensions = 8;
       });
       const auto client = world.client(fragment);
       client->receive(c.request);
@@ -62,6 +64,49 @@ TEST_CASE("limits: each is enforced with its status and counted once, by its nam
       CHECK(reached(world) == expected);
     }
   }
+}
+
+TEST_CASE("limits.requests_per_connection: the last request is told so, and what is behind it is not answered") {
+  for (const std::size_t limit : {std::size_t{1}, std::size_t{3}, std::size_t{20}}) {
+    for (const std::size_t fragment : {std::size_t{5}, whole}) {
+      CAPTURE(limit);
+      CAPTURE(fragment);
+      World world([&](gw::Config& config) {
+        add_script_routes(config);
+        config.limits.requests_per_connection = limit;
+      });
+      const auto client = world.client(fragment);
+      std::string all;
+      for (std::size_t i = 0; i < limit + 2; ++i) all += i % 2 ? "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n" : "GET /pieces HTTP/1.1\r\nHost: a\r\n\r\n";
+      client->receive(all);
+      client->on_write = [&](std::string_view written) {
+        if (written.find("onnection: close") != written.npos) client->receive_end();
+      };
+      world.run();
+      const std::vector<Message> got = read_responses(client->written());
+      REQUIRE(got.size() == limit);
+      for (std::size_t i = 0; i < limit; ++i) {
+        CHECK(got[i].status == 200);
+        CHECK(got[i].headers["connection"] == (i + 1 == limit ? "close" : ""));
+      }
+      CHECK(reached(world) == std::map<std::string_view, std::uint64_t>{{"limits.requests_per_connection", 1}});
+    }
+  }
+}
+
+TEST_CASE("limits.requests_per_connection: 0 is no limit") {
+  World world([](gw::Config& config) {
+    add_script_routes(config);
+    config.limits.requests_per_connection = 0;
+  });
+  const auto client = world.client();
+  std::string all;
+  for (int i = 0; i < 100; ++i) all += "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+  client->receive(all);
+  client->receive_end();
+  world.run();
+  CHECK(read_responses(client->written()).size() == 100);
+  CHECK(reached(world).empty());
 }
 
 TEST_CASE("timeouts: which of them ended a connection is counted") {

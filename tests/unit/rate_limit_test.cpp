@@ -235,7 +235,7 @@ TEST_CASE("rate_limit: eight clients at two workers get what the rate allows and
   std::string directory = (std::filesystem::temp_directory_path() / "gw-test-XXXXXX").string();
   REQUIRE(::mkdtemp(directory.data()) != nullptr);
   const std::string file = directory + "/gw.yaml";
-  std::ofstream(file) << "listen: 127.0.0.1:0\nworkers: 2\nroutes:\n"
+  std::ofstream(file) << "listen: 127.0.0.1:0\nworkers: 2\nlimits: {requests_per_connection: 0}\nroutes:\n"
                          "  - {path: /limited, use: [{rate_limit: {rate: 500, per: 1s}}], handler: pong}\n";
   gw::Gateway app = gw::Gateway::from_file(file);
   app.define_handler("pong", [](gw::Context&) { return "pong"; });

@@ -210,9 +210,11 @@ class Compiler {
 
   std::optional<proxy::Bounds> bounds(const RouteConfig& route) const {
     const RouteTimeouts& t = route.timeouts;
-    if (!t.client_body && !t.client_write && !route.limits.body) return std::nullopt;
+    const RouteLimits& l = route.limits;
+    if (!t.client_body && !t.client_write && !l.body && !l.body_rate && !l.write_rate) return std::nullopt;
     return proxy::Bounds{t.client_body.value_or(config_.timeouts.client_body), t.client_write.value_or(config_.timeouts.client_write),
-                         route.limits.body.value_or(config_.limits.body)};
+                         l.body.value_or(config_.limits.body), l.body_rate.value_or(config_.limits.body_rate),
+                         l.write_rate.value_or(config_.limits.write_rate)};
   }
 
   static EndpointOptions literal(const HostPort& a) {

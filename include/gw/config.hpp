@@ -103,6 +103,8 @@ struct RouteTimeouts {
 /// The limits that a route has of its own, lower or higher than those of the gateway.
 struct RouteLimits {
   std::optional<std::uint64_t> body{};  ///< bytes of a request body; then 413
+  std::optional<std::uint32_t> body_rate{};   ///< bytes per second of a request body, see `Limits`
+  std::optional<std::uint32_t> write_rate{};  ///< bytes per second of a response, see `Limits`
 };
 
 /// A route of a configuration.

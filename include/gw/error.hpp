@@ -55,7 +55,7 @@ enum class Error {
   chunk_extensions_too_large,  ///< 400, limits.chunk_extensions (RFC 9112 7.1.1)
   target_too_long,           ///< 414, limits.target
   body_too_large,            ///< 413, limits.body
-  client_timeout,            ///< 408, timeouts.client_header or client_body
+  client_timeout,            ///< 408, timeouts.client_header or client_body, limits.body_rate
   client_gone,               ///< 499 in logs; nobody is left to read a status
   // The gateway itself.
   no_route,                  ///< 404

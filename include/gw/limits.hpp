@@ -18,8 +18,8 @@ using Duration = std::chrono::milliseconds;
 struct Timeouts {
   Duration client_header = 10s;  ///< from the first byte of a request to the end of its head; then 408
   Duration client_idle = 75s;    ///< between two requests; then the connection closes
-  Duration client_body = 30s;    ///< between two pieces of a request body; then 408
-  Duration client_write = 30s;   ///< until the client takes the next piece of a response; then the connection closes
+  Duration client_body = 30s;    ///< between two pieces of a request body; then 408. See also `Limits::body_rate`
+  Duration client_write = 30s;   ///< until the client takes the next piece of a response; then the connection closes. See also `write_rate`
   Duration drain = 30s;          ///< from stop() until running requests are cut
 
   bool operator==(const Timeouts&) const noexcept = default;
@@ -37,6 +37,11 @@ struct Limits {
   std::size_t connections = 10000;        ///< client connections of the gateway; then 503
   std::size_t connections_per_client = 0;  ///< of them from one IPv4 address or IPv6 /64, unless a listener trusts it; then 503. 0: no limit
   std::uint64_t requests_per_connection = 10000;  ///< the last of them gets "Connection: close". 0: no limit
+  /// Bytes per second of a request body that a client must send while gw waits for it. Slower, it uses up `Timeouts::client_body`,
+  /// pause for pause; then 408. 0: no limit.
+  std::uint32_t body_rate = 240;
+  /// The same of a response that a client must take, and `Timeouts::client_write`; then the connection closes.
+  std::uint32_t write_rate = 240;
 
   bool operator==(const Limits&) const noexcept = default;
 };

@@ -91,6 +91,8 @@ void check_settings(const Config& config, Report& report) {
   report.add(at("limits.connections"), number_mistake(config.limits.connections, bounds::connections));
   report.add(at("limits.connections_per_client"), number_mistake(config.limits.connections_per_client, bounds::connections_per_client));
   report.add(at("limits.requests_per_connection"), number_mistake(config.limits.requests_per_connection, bounds::requests_per_connection));
+  report.add(at("limits.body_rate"), number_mistake(config.limits.body_rate, bounds::byte_rate));
+  report.add(at("limits.write_rate"), number_mistake(config.limits.write_rate, bounds::byte_rate));
   report.add(at("limits"), limits_mistake(config.limits));
 }
 
@@ -161,6 +163,8 @@ void check_bounds(const RouteConfig& route, const Place& place, Report& report) 
   check(t.body, ".timeouts.body", true);
   check(t.tunnel, ".timeouts.tunnel", true);
   if (route.limits.body) report.add(place, ".limits.body", number_mistake(*route.limits.body, bounds::body));
+  if (route.limits.body_rate) report.add(place, ".limits.body_rate", number_mistake(*route.limits.body_rate, bounds::byte_rate));
+  if (route.limits.write_rate) report.add(place, ".limits.write_rate", number_mistake(*route.limits.write_rate, bounds::byte_rate));
 }
 
 /// The target of a rewrite or redirect.

@@ -63,6 +63,8 @@ constexpr Key<Limits> limits_keys[] = {
     {"connections", [](const Value& v, Limits& l) { read_number(v, l.connections, bounds::connections); }},
     {"connections_per_client", [](const Value& v, Limits& l) { read_number(v, l.connections_per_client, bounds::connections_per_client); }},
     {"requests_per_connection", [](const Value& v, Limits& l) { read_number(v, l.requests_per_connection, bounds::requests_per_connection); }},
+    {"body_rate", [](const Value& v, Limits& l) { read_size(v, l.body_rate, bounds::byte_rate); }},
+    {"write_rate", [](const Value& v, Limits& l) { read_size(v, l.write_rate, bounds::byte_rate); }},
 };
 
 void read_limits(const Value& value, Limits& out) {

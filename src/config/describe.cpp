@@ -144,10 +144,13 @@ void write_bounds(JsonWriter& out, const RouteConfig& route) {
       if (duration) out.member(name, *duration);
     out.end_object();
   }
-  if (!route.limits.body) return;
+  const RouteLimits& l = route.limits;
+  if (!l.body && !l.body_rate && !l.write_rate) return;
   out.key("limits");
   out.begin_object();
-  out.member("body", *route.limits.body);
+  if (l.body) out.member("body", *l.body);
+  if (l.body_rate) out.member("body_rate", std::uint64_t{*l.body_rate});
+  if (l.write_rate) out.member("write_rate", std::uint64_t{*l.write_rate});
   out.end_object();
 }
 
@@ -240,6 +243,8 @@ void write_settings(JsonWriter& out, const Config& config) {
   out.member("connections", std::uint64_t{config.limits.connections});
   out.member("connections_per_client", std::uint64_t{config.limits.connections_per_client});
   out.member("requests_per_connection", config.limits.requests_per_connection);
+  out.member("body_rate", std::uint64_t{config.limits.body_rate});
+  out.member("write_rate", std::uint64_t{config.limits.write_rate});
   out.end_object();
 }
 

@@ -120,6 +120,10 @@ void read_some(const Value& value, std::optional<Duration>& out) {
   if (const auto duration = value.duration()) out = *duration;
 }
 
+void read_rate(const Value& value, std::optional<std::uint32_t>& out) {
+  if (const auto bytes = value.size(bounds::byte_rate)) out = static_cast<std::uint32_t>(*bytes);
+}
+
 constexpr Key<RouteTimeouts> route_timeouts_keys[] = {
     {"client_body", [](const Value& v, RouteTimeouts& t) { read_some(v, t.client_body); }},
     {"client_write", [](const Value& v, RouteTimeouts& t) { read_some(v, t.client_write); }},
@@ -134,6 +138,8 @@ constexpr Key<RouteLimits> route_limits_keys[] = {
      [](const Value& v, RouteLimits& l) {
        if (const auto bytes = v.size(bounds::body)) l.body = *bytes;
      }},
+    {"body_rate", [](const Value& v, RouteLimits& l) { read_rate(v, l.body_rate); }},
+    {"write_rate", [](const Value& v, RouteLimits& l) { read_rate(v, l.write_rate); }},
 };
 
 template <class T>

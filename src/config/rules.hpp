@@ -33,6 +33,7 @@ inline constexpr Bounds chunk_extensions{0, 1024 * 1024};
 inline constexpr Bounds connections{1, 10'000'000};
 inline constexpr Bounds connections_per_client{0, 10'000'000};
 inline constexpr Bounds requests_per_connection{0, 1'000'000'000};
+inline constexpr Bounds byte_rate{0, 1024 * 1024 * 1024};
 inline constexpr Bounds status{200, 599};
 inline constexpr Bounds weight{0, 65'535};
 inline constexpr Bounds upstream_connections{1, 1'000'000};

@@ -207,7 +207,8 @@ void Connection::begin_body() {
   Session& s = *session_;
   s.is_cancelled = s.has_sent_continue = false;
   s.failure.reset();
-  if (std::exchange(s.has_own_timeouts, false)) s.timeouts = (*worker_.snapshot)->timeouts;
+  if (std::exchange(s.has_own_bounds, false)) s.use_gateway_bounds();
+  s.pace.reset();
   s.has_ended = s.codec->framing() == h1::Framing::none || (s.codec->framing() == h1::Framing::length && s.codec->length() == 0);
   // "Content-Length: 0" is not the same as no content: it is passed on.
   s.exchange.context.req.body = s.codec->framing() == h1::Framing::none ? Body() : Body::borrow(s);

@@ -145,14 +145,14 @@ struct alignas(64) UpstreamCounters {
 
 /// What clients can run into: docs/limits.md.
 enum class Limit : std::uint8_t {
-  head, fields, target, body, trailers, chunk_extensions,
+  head, fields, target, body, trailers, chunk_extensions, body_rate, write_rate,
   connections, connections_per_client, requests_per_connection, descriptors,
   client_header, client_idle, client_body, client_write,
 };
 /// Their names in a configuration; descriptors are limited by the system.
-inline constexpr std::array<std::string_view, 14> limit_names = {
-    "limits.head", "limits.fields", "limits.target", "limits.body", "limits.trailers", "limits.chunk_extensions",
-    "limits.connections", "limits.connections_per_client", "limits.requests_per_connection", "descriptors",
+inline constexpr std::array<std::string_view, 16> limit_names = {
+    "limits.head", "limits.fields", "limits.target", "limits.body", "limits.trailers", "limits.chunk_extensions", "limits.body_rate",
+    "limits.write_rate", "limits.connections", "limits.connections_per_client", "limits.requests_per_connection", "descriptors",
     "timeouts.client_header", "timeouts.client_idle", "timeouts.client_body", "timeouts.client_write"};
 
 /// What one worker counts for the whole gateway.

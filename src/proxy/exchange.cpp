@@ -234,7 +234,7 @@ TemplateValues Exchange::template_values() const noexcept {
 // What the route says about deadlines and sizes, and whether the body fits.
 void Exchange::bound(const CompiledRoute& route) {
   if (route.bounds) {
-    client_.set_timeouts(route.bounds->client_body, route.bounds->client_write);
+    client_.set_bounds(*route.bounds);
     body_limit_ = route.bounds->body;
     if (!context.req.body.empty()) client_.limit_body(body_limit_);
   }

@@ -29,8 +29,8 @@ class Client {
   virtual void stalled() {}
   /// Relays an interim response (1xx), if the client can understand it.
   virtual Task<> interim(const Response& response) = 0;
-  /// Sets the deadlines of this request, which its route has of its own.
-  virtual void set_timeouts([[maybe_unused]] Duration client_body, [[maybe_unused]] Duration client_write) {}
+  /// Sets the deadlines and rates of this request, which its route has of its own.
+  virtual void set_bounds([[maybe_unused]] const Bounds& bounds) {}
   /// Lets at most `limit` bytes of the request's body be read; a body that is known to be larger fails at once. Only
   /// called if there is one, and with the gateway's limit only for a body that is larger.
   virtual void limit_body([[maybe_unused]] std::uint64_t limit) {}

@@ -25,6 +25,12 @@ class Gather {
     if (!piece.empty()) pieces_[count_++] = asio::const_buffer(piece.data(), piece.size());
   }
   bool empty() const noexcept { return first_ == count_; }
+  /// The bytes that are left.
+  std::size_t size() const noexcept {
+    std::size_t all = 0;
+    for (std::size_t i = first_; i < count_; ++i) all += pieces_[i].size();
+    return all;
+  }
 
   /// Writes what fits now. `would_block` if something is left.
   std::error_code write_now(Transport& transport) {

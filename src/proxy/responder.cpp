@@ -114,14 +114,28 @@ bool Responder::add_chunk(Chunk chunk) {
   return true;
 }
 
+// Writes the pieces, and waits for a client that takes them slowly.
+Task<bool> Responder::write(Pace& pace) {
+  for (;;) {
+    const std::size_t before = pieces_.size();
+    const std::error_code ec = pieces_.write_now(*s_.transport);
+    pace.moved(before - pieces_.size());
+    if (ec != asio::error::would_block) co_return !ec;
+    const Duration left = pace.wait(s_.timeouts.client_write, s_.write_rate);
+    if (left.count() <= 0 || co_await s_.transport->until(Side::write, left) == Wake::timed_out) {
+      s_.worker.counters.reached(pace.has_stalled() ? Limit::client_write : Limit::write_rate);
+      co_return false;
+    }
+    pace.resume();
+  }
+}
+
 // Sends what did not fit yet and the rest of the body.
 Task<Responder::Sending> Responder::stream() {
   Context& c = s_.exchange.context;
+  Pace pace;
   for (;;) {
-    if (const std::error_code ec = co_await pieces_.write(*s_.transport, s_.timeouts.client_write)) {
-      if (ec == asio::error::timed_out) s_.worker.counters.reached(Limit::client_write);
-      co_return Sending::failed;
-    }
+    if (!co_await write(pace)) co_return Sending::failed;
     if (has_ended_) co_return Sending::done;
     std::optional<Chunk> chunk = c.res.body.ready();
     if (!chunk) {

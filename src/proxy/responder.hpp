@@ -4,6 +4,7 @@
 
 #include "h1/codec.hpp"
 #include "proxy/gather.hpp"
+#include "proxy/pace.hpp"
 
 #include <gw/body.hpp>
 
@@ -38,6 +39,7 @@ class Responder {
   void compose();
   bool add_chunk(Chunk chunk);
   Task<Sending> stream();
+  Task<bool> write(Pace& pace);
   Sending note_thrown(const std::exception_ptr& thrown);
 
   Session& s_;

@@ -13,10 +13,17 @@ void Session::begin(Connection& c, Transport& t) {
   transport = &t;
   head_began.reset();
   const Snapshot& s = **worker.snapshot;
-  timeouts = s.timeouts;
+  use_gateway_bounds();
   if (!codec || limits != s.limits) codec.emplace(limits = s.limits);
   // Room for a head, and as much again for the body behind it.
   buffer = worker.buffers.take(2 * std::max<std::size_t>(limits.head, 16 * 1024));
+}
+
+void Session::use_gateway_bounds() {
+  const Snapshot& s = **worker.snapshot;
+  timeouts = s.timeouts;
+  body_rate = s.limits.body_rate;
+  write_rate = s.limits.write_rate;
 }
 
 void Session::end() {
@@ -66,14 +73,17 @@ Task<Result<Chunk>> Session::read() {
     std::error_code ec;
     const std::size_t n = transport->read(buffer.room(), ec);
     if (ec == asio::error::would_block) {
-      if (co_await transport->until(Side::read, timeouts.client_body) == Wake::timed_out) {
+      const Duration left = pace.wait(timeouts.client_body, body_rate);
+      if (left.count() <= 0 || co_await transport->until(Side::read, left) == Wake::timed_out) {
         failure = Failure(Error::client_timeout, Origin::client);
-        worker.counters.reached(Limit::client_body);
+        worker.counters.reached(pace.has_stalled() ? Limit::client_body : Limit::body_rate);
       }
+      pace.resume();
     } else if (ec) {
       failure = Failure(Error::client_gone, Origin::client);
     } else {
       buffer.commit(n);
+      pace.moved(n);
     }
   }
 }
@@ -87,10 +97,12 @@ std::optional<std::uint64_t> Session::size() const {
   return codec->framing() == h1::Framing::length ? std::optional(codec->length()) : std::nullopt;
 }
 
-void Session::set_timeouts(Duration client_body, Duration client_write) {
-  timeouts.client_body = client_body;
-  timeouts.client_write = client_write;
-  has_own_timeouts = true;
+void Session::set_bounds(const Bounds& bounds) {
+  timeouts.client_body = bounds.client_body;
+  timeouts.client_write = bounds.client_write;
+  body_rate = bounds.body_rate;
+  write_rate = bounds.write_rate;
+  has_own_bounds = true;
 }
 
 void Session::limit_body(std::uint64_t limit) {

@@ -4,6 +4,7 @@
 
 #include "h1/codec.hpp"
 #include "proxy/exchange.hpp"
+#include "proxy/pace.hpp"
 #include "proxy/responder.hpp"
 
 #include <optional>
@@ -25,6 +26,8 @@ struct Session final : Body::Source, Client {
 
   /// Gets ready for a connection and its transport, under the worker's present limits.
   void begin(Connection& c, Transport& t);
+  /// Those of the worker's present configuration for what a route may have of its own.
+  void use_gateway_bounds();
   /// Gives the buffer back.
   void end();
 
@@ -37,7 +40,7 @@ struct Session final : Body::Source, Client {
   void answered() override;
   void stalled() override;
   Task<> interim(const Response& response) override;
-  void set_timeouts(Duration client_body, Duration client_write) override;
+  void set_bounds(const Bounds& bounds) override;
   void limit_body(std::uint64_t limit) override;
 
   /// Whether the client sends nothing of the body before it is told to go on (RFC 9110 10.1.1).
@@ -51,12 +54,15 @@ struct Session final : Body::Source, Client {
   Exchange exchange;
   Responder responder;
   Timeouts timeouts;
-  bool has_own_timeouts = false;    ///< of the route; those of the next request are the gateway's again
+  std::uint32_t body_rate = 0;      ///< `Limits::body_rate`
+  std::uint32_t write_rate = 0;     ///< `Limits::write_rate`
+  bool has_own_bounds = false;      ///< of the route; those of the next request are the gateway's again
   Limits limits;
   std::optional<h1::RequestCodec> codec;
   Buffer buffer;
   /// When the head began that did not come in one piece.
   std::optional<std::chrono::steady_clock::time_point> head_began;
+  Pace pace;                        ///< of the request's body
   bool is_last = false;             ///< the connection has had its `Limits::requests_per_connection`
   Tunnel* tunnel = nullptr;         ///< while the connection is one
   bool has_ended = true;            ///< the request's body was read to its end

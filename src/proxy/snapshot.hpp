@@ -32,6 +32,8 @@ struct Bounds {
   Duration client_body;
   Duration client_write;
   std::uint64_t body;  ///< bytes of a request's body
+  std::uint32_t body_rate;
+  std::uint32_t write_rate;
 };
 
 /// A route with everything that a request needs of it.

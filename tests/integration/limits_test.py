@@ -2,6 +2,7 @@
 import threading
 
 import harness
+import origin
 
 
 class Timeouts(harness.TestCase):
@@ -62,6 +63,37 @@ class Timeouts(harness.TestCase):
         # The upstream is not left with half a request either.
         self.assertTrue(self.backend.wait(lambda: self.backend.opened == 0))
         self.assertEqual((self.backend.cut, self.backend.requests), (2, []))
+
+    def test_a_body_that_trickles_gets_408_though_no_pause_is_long(self):
+        gw = self.front(client_body="700ms")
+        client = self.client(gw)
+        client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        client.socket.settimeout(0.05)
+        answered = False
+        for _ in range(400):
+            client.send("a")
+            try:
+                answered = client.reader.fill()
+                break
+            except TimeoutError:
+                pass
+        self.assertTrue(answered)
+        client.socket.settimeout(10)
+        self.assert_message(client.read(), 408, "the request did not arrive in time")
+        self.assertTrue(self.backend.wait(lambda: self.backend.opened == 0))
+
+    def test_a_client_that_waits_for_a_slow_upstream_is_not_slow(self):
+        proceed = threading.Event()
+
+        def answer(request, peer):
+            peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for _ in range(8):
+                proceed.wait(0.2)  # longer in all than the client's time
+                peer.send(origin.wire.chunk(b"data: tick\n\n"))
+            peer.send("0\r\n\r\n")
+
+        gw = self.in_front_of(self.origin(answer), timeouts={"client_body": "500ms", "client_write": "500ms", "client_header": "500ms"})
+        self.assertEqual(self.ask(gw, "POST", body=b"x" * 100).body, b"data: tick\n\n" * 8)
 
     def endless(self, **timeouts):
         """A gateway before an origin that sends as much as is taken of it."""

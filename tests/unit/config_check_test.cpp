@@ -60,6 +60,9 @@ TEST_CASE("config check: a config made by code is checked like a file, with path
        {"limits.connections_per_client: expected a number from 0 to 10000000, found 10000001"}},
       {[](gw::Config& c) { c.limits.requests_per_connection = 1'000'000'001; },
        {"limits.requests_per_connection: expected a number from 0 to 1000000000, found 1000000001"}},
+      {[](gw::Config& c) { c.limits.body_rate = c.limits.write_rate = 2'000'000'000; },
+       {"limits.body_rate: expected a number from 0 to 1073741824, found 2000000000",
+        "limits.write_rate: expected a number from 0 to 1073741824, found 2000000000"}},
       {[](gw::Config& c) { c.limits.target = 20'000; }, {"limits: target (20000) must not be above head (16KiB), which contains it"}},
       {[](gw::Config& c) {
          c.listen.push_back({"localhost:1", {}});

@@ -33,7 +33,8 @@ std::string describe(const gw::Config& c) {
   out << "workers " << c.workers << "\nwrong_method " << c.wrong_method << "\ntimeouts " << ms(c.timeouts.client_header) << ' ' << ms(c.timeouts.client_idle) << ' '
       << ms(c.timeouts.client_body) << ' ' << ms(c.timeouts.client_write) << ' ' << ms(c.timeouts.drain) << "\nlimits " << c.limits.head
       << ' ' << c.limits.fields << ' ' << c.limits.target << ' ' << c.limits.body << ' ' << c.limits.connections << ' '
-      << c.limits.trailers << ' ' << c.limits.chunk_extensions << ' ' << c.limits.connections_per_client << ' ' << c.limits.requests_per_connection << '\n';
+      << c.limits.trailers << ' ' << c.limits.chunk_extensions << ' ' << c.limits.connections_per_client << ' ' << c.limits.requests_per_connection << ' '
+      << c.limits.body_rate << ' ' << c.limits.write_rate << '\n';
   const auto use = [&](const std::vector<gw::StageConfig>& stages) {
     for (const auto& s : stages) out << "use " << s.name() << (s.stage() ? " made" : " named") << '\n';
   };
@@ -66,6 +67,8 @@ std::string describe(const gw::Config& c) {
     some("client_body", r.timeouts.client_body), some("client_write", r.timeouts.client_write), some("connect", r.timeouts.connect);
     some("first_byte", r.timeouts.first_byte), some("body", r.timeouts.body), some("tunnel", r.timeouts.tunnel);
     if (r.limits.body) out << " limit=" << *r.limits.body;
+    if (r.limits.body_rate) out << " body_rate=" << *r.limits.body_rate;
+    if (r.limits.write_rate) out << " write_rate=" << *r.limits.write_rate;
     if (const auto* h = std::get_if<gw::HandlerConfig>(&r.action)) out << " handler " << h->name << (h->handler ? " made" : " named");
     out << (r.strip_prefix ? " strip" : "") << (r.preserve_host ? " preserve" : "") << (r.rule.keep_slashes ? " slashes" : "");
     if (r.upgrade != gw::RouteConfig().upgrade) {
@@ -87,7 +90,7 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "workers 3\n"
       "wrong_method 404\n"
       "timeouts 1000 120000 3000 4000 250\n"
-      "limits 32768 50 4096 2147483648 123 2048 512 12 500\n"
+      "limits 32768 50 4096 2147483648 123 2048 512 12 500 1024 0\n"
       "use request_id made\nuse access_log made\nuse headers made\nuse ip_filter made\nuse rate_limit made\n"
       "upstream users 10.0.0.1:8080*1 http://10.0.0.2:8080*2 users.internal*1 round_robin 1000 5000 6000 7000 480000 /v1 5 9\n"
       "upstream orders [::1]:9000*1 orders.internal:9000*1 p2c 2000 30000 30000 4000 3600000 / 64 1024\n"
@@ -99,7 +102,7 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "route  prefix /api host=one.example.com POST forward orders strip preserve slashes upgrade websocket tcp/2\n"
       "route  path /hello handler hello named\n"
       "route  prefix /v1 forward users rewrite /v2{rest} client_body=1000 client_write=2000 connect=3000 first_byte=4000 body=5000 tunnel=6000 "
-      "limit=1048576 upgrade\n"
+      "limit=1048576 body_rate=0 write_rate=100 upgrade\n"
       "use body_limit made\nuse body_limit made\n"
       "route  path /old/{id} redirect 308 https://{host}/new/{id} no query\n"
       "route  prefix /older redirect 302 /new\n"
@@ -309,7 +312,7 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {route + "{prefix: /a, forward: u, limits: {body: 1MB}}",
        {"gw:3:43: routes[0].limits.body: expected a size such as 16KiB: a whole number of bytes, or one with B, KiB, MiB or GiB, found "
         "\"1MB\""}},
-      {route + "{prefix: /a, forward: u, limits: {head: 1KiB}}", {"gw:3:37: routes[0].limits: unknown key \"head\"; known are \"body\""}},
+      {route + "{prefix: /a, forward: u, limits: {head: 1KiB}}", {"gw:3:37: routes[0].limits: unknown key \"head\"; known are \"body\", \"body_rate\", \"write_rate\""}},
       {route + "{prefix: /a, forward: u, use: [body_limit]}", {"gw:3:34: routes[0].use[0]: body_limit needs a size, as in body_limit: 1MiB"}},
       {route + "{prefix: /a, forward: u, use: [{body_limit: {}}]}", {"gw:3:47: routes[0].use[0].body_limit: size is missing"}},
       {route + "{path: \"/a/{id}\", redirect: \"/b/{idd}\"}",

@@ -22,6 +22,12 @@ std::map<std::string_view, std::uint64_t> reached(const World& world) {
   return all;
 }
 
+/// Whether one client was found too slow; as by `rate` unless this machine paused for so long that it looks like a `pause` of the client.
+bool slow(const World& world, std::string_view rate, std::string_view pause) {
+  const auto all = reached(world);
+  return all.size() == 1 && all.begin()->second == 1 && (all.begin()->first == rate || all.begin()->first == pause);
+}
+
 std::string chunked(std::string_view body) { return "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(body); }
 
 }  // namespace
@@ -109,6 +115,69 @@ TEST_CASE("limits.requests_per_connection: 0 is no limit") {
   CHECK(reached(world).empty());
 }
 
+TEST_CASE("limits.body_rate: a body that comes byte by byte is cut, though no pause is long") {
+  World world([](gw::Config& config) {
+    add_script_routes(config);
+    config.timeouts.client_body = 300ms;
+  });
+  const auto client = world.client();
+  client->receive("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n");
+  // A byte at each tick of the wheel, until there is an answer.
+  gw::net::Wheel::Deadline* again = nullptr;
+  int sent = 0;
+  struct Tick {
+    World& world;
+    MemoryTransport& client;
+    gw::net::Wheel::Deadline*& again;
+    int& sent;
+  } tick{world, *client, again, sent};
+  gw::net::Wheel::Deadline deadline(
+      [](void* t) {
+        Tick& self = *static_cast<Tick*>(t);
+        if (!self.client.written().empty() || ++self.sent > 800) return self.client.receive_end();
+        self.client.receive("x");
+        self.world.worker.wheel.arm(*self.again, 1ms);
+      },
+      &tick);
+  again = &deadline;
+  world.worker.wheel.arm(deadline, 1ms);
+  world.run();
+  const std::vector<Message> got = read_responses(client->written());
+  REQUIRE(got.size() == 1);
+  CHECK(got[0].status == 408);
+  CHECK(sent < 800);
+  CHECK(slow(world, "limits.body_rate", "timeouts.client_body"));
+}
+
+TEST_CASE("limits.write_rate: a response that is taken byte by byte is cut, and a route may allow it") {
+  for (const bool is_allowed : {false, true}) {
+    CAPTURE(is_allowed);
+    World world([&](gw::Config& config) {
+      add_script_routes(config);
+      config.timeouts.client_write = is_allowed ? 500ms : 20ms;
+      // The client takes a byte in a turn of the event loop. That takes longer than the nanosecond that a byte is worth.
+      config.limits.write_rate = 1'000'000'000;
+      if (!is_allowed) return;
+      for (gw::RouteConfig& route : config.routes) route.limits.write_rate = 0;
+    });
+    const auto upstream = world.upstream();
+    const std::string text(400'000, 'x');
+    upstream->responses = {"HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text};
+    const auto client = world.client(whole, 1);
+    // It stays to the end: a client that has finished would be taken for gone.
+    client->on_write = [&](std::string_view written) {
+      if (written.size() == text.size()) client->receive_end();
+    };
+    client->receive("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    world.run();
+    const std::vector<Message> got = read_responses(client->written());
+    REQUIRE(got.size() == 1);
+    CHECK(got[0].is_complete == is_allowed);
+    if (is_allowed) CHECK(reached(world).empty());
+    else CHECK(slow(world, "limits.write_rate", "timeouts.client_write"));
+  }
+}
+
 TEST_CASE("timeouts: which of them ended a connection is counted") {
   const struct {
     const char* limit;
@@ -121,6 +190,7 @@ TEST_CASE("timeouts: which of them ended a connection is counted") {
       {"timeouts.client_idle", [](gw::Config& c) { c.timeouts.client_idle = 100ms; }, "", 0},
       {"timeouts.client_idle", [](gw::Config& c) { c.timeouts.client_idle = 100ms; }, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n", 200},
       {"timeouts.client_body", [](gw::Config& c) { c.timeouts.client_body = 100ms; }, chunked("5\r\nhell"), 408},
+      {"timeouts.client_body", [](gw::Config& c) { c.timeouts.client_body = 100ms, c.limits.body_rate = 0; }, chunked("5\r\nhell"), 408},
   };
   for (const auto& c : cases) {
     CAPTURE(c.limit);

@@ -31,6 +31,10 @@ ssize_t send(int socket, const void* from, std::size_t size) noexcept {
   return ::syscall(SYS_sendto, socket, from, size, MSG_NOSIGNAL, nullptr, 0);
 }
 
+// What the system holds for a client beyond its window. By itself it takes megabytes for one that reads slowly, out of reach of any
+// deadline: they look sent.
+constexpr int unsent_most = 128 * 1024;
+
 // Up to here it is cheaper to copy the pieces together than to have the system look at each.
 constexpr std::size_t copied_most = 2048;
 
@@ -55,6 +59,7 @@ ssize_t send_gathered(int socket, std::span<const asio::const_buffer> pieces) no
 
 std::shared_ptr<TcpTransport> TcpTransport::adopt(int socket, const Loop& loop) {
   auto transport = std::make_shared<TcpTransport>(socket, loop);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_most, sizeof unsent_most);
   // Out of memory for the set: closed, so that the first read says so.
   if (loop.poller.add(socket, *transport)) transport->close();
   return transport;

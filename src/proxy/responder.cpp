@@ -124,6 +124,8 @@ Task<bool> Responder::write(Pace& pace) {
     const Duration left = pace.wait(s_.timeouts.client_write, s_.write_rate);
     if (left.count() <= 0 || co_await s_.transport->until(Side::write, left) == Wake::timed_out) {
       s_.worker.counters.reached(pace.has_stalled() ? Limit::client_write : Limit::write_rate);
+      // Or the system would go on to offer what it holds, for as long as the client likes.
+      s_.transport->reset();
       co_return false;
     }
     pace.resume();

@@ -112,6 +112,17 @@ class Timeouts(harness.TestCase):
         self.assertTrue(self.backend.wait(lambda: self.backend.connections == 1))
         self.assertTrue(self.backend.wait(lambda: self.backend.opened == 0, 20))
 
+    def test_a_client_that_reads_slowly_but_steadily_is_not(self):
+        """However much of a response the system could hold: what it holds must not hide that the client reads."""
+        gw = self.endless(client_write="2s")
+        client = self.client(gw)
+        client.ask()
+        pause = threading.Event()
+        for _ in range(60):
+            self.assertTrue(client.socket.recv(32 * 1024))
+            pause.wait(0.1)
+        self.assertEqual(self.backend.opened, 1)
+
 
 class Connections(harness.TestCase):
     def test_clients_beyond_the_limit_get_503_and_the_others_are_served(self):

@@ -173,6 +173,7 @@ TEST_CASE("limits.write_rate: a response that is taken byte by byte is cut, and 
     const std::vector<Message> got = read_responses(client->written());
     REQUIRE(got.size() == 1);
     CHECK(got[0].is_complete == is_allowed);
+    CHECK(client->was_reset() == !is_allowed);
     if (is_allowed) CHECK(reached(world).empty());
     else CHECK(slow(world, "limits.write_rate", "timeouts.client_write"));
   }

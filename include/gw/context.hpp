@@ -197,6 +197,8 @@ struct ContextAccess {
     c.started_ -= std::chrono::duration_cast<std::chrono::system_clock::duration>(c.started_steady_ - at);
     c.started_steady_ = at;
   }
+  /// When the request began, by the clock that never jumps.
+  static std::chrono::steady_clock::time_point started(const Context& c) { return c.started_steady_; }
   static void set_route(Context& c, std::string_view name) { c.route_ = name; }
   /// Takes the parameters of a match over: values with an escape are decoded into the context's
   /// memory, the others stay views into the path.

@@ -3,33 +3,21 @@
 #include "middleware/credentials.hpp"
 #include "middleware/password.hpp"
 #include "middleware/remembered.hpp"
-#include "middleware/sha256.hpp"
+#include "middleware/siphash.hpp"
 
 #include <gw/blocking.hpp>
 
 #include <atomic>
 #include <map>
 #include <optional>
-#include <random>
 #include <vector>
 
 namespace gw {
 inline namespace v0 {
 
-using detail::Digest;
+using detail::Fingerprint;
 
 namespace {
-
-/// What the digests of this process are made with: nobody outside can compute one.
-std::string random_secret() {
-  std::random_device device;
-  std::string secret;
-  for (int i = 0; i < 8; ++i) {
-    const std::uint32_t word = device();
-    secret.append(reinterpret_cast<const char*>(&word), sizeof word);
-  }
-  return secret;
-}
 
 /// What follows "Basic ", or nothing for another scheme.
 std::optional<std::string_view> basic_token(std::string_view value) {
@@ -45,7 +33,7 @@ std::optional<std::string_view> basic_token(std::string_view value) {
 struct BasicAuth::State {
   std::map<std::string, std::string, std::less<>> users;
   std::vector<const std::string*> hashes;
-  const std::string secret = random_secret();
+  const detail::SipKey secret = detail::random_sip_key();
   std::string challenge, consumer_header;
   bool forward_credentials = false;
   Duration remember{};
@@ -57,16 +45,16 @@ struct BasicAuth::State {
   /// refusal then takes as long as for a user, even if their hashes differ in cost.
   const std::string& hash_for(std::string_view name) const {
     if (const auto found = users.find(name); found != users.end()) return found->second;
-    return *hashes[detail::DigestHash()(detail::sha256(secret, name)) % hashes.size()];
+    return *hashes[detail::siphash(secret, name).low % hashes.size()];
   }
 
   /// Whether the credentials are right, in milliseconds.
-  bool verify(const detail::NamedPassword& credentials, const Digest& digest) {
+  bool verify(const detail::NamedPassword& credentials, const Fingerprint& fingerprint) {
     // Another request with the same may have come first while this one waited for a thread.
-    if (remembered.find(digest, detail::Remembered::Clock::now())) return true;
+    if (remembered.find(fingerprint, detail::Remembered::Clock::now())) return true;
     const auto user = users.find(credentials.name);
     if (!detail::is_password(credentials.password, hash_for(credentials.name)) || user == users.end()) return false;
-    remembered.add(digest, user->first, detail::Remembered::Clock::now() + remember);
+    remembered.add(fingerprint, user->first, detail::Remembered::Clock::now() + remember);
     return true;
   }
 };
@@ -144,8 +132,9 @@ Task<> BasicAuth::operator()(Context& c, Next next) const {
   });
   if (!token || count > 1 || s.users.empty()) co_return detail::refuse(c, s.challenge);
 
-  const Digest digest = detail::sha256(s.secret, *token);
-  const std::string* user = s.remembered.find(digest, detail::Remembered::Clock::now());
+  // Of all that the client sent, before anything of it is decoded. The request's own time spares a look at the clock.
+  const Fingerprint fingerprint = detail::siphash(s.secret, *token);
+  const std::string* user = s.remembered.find(fingerprint, detail::ContextAccess::started(c));
   if (!user) {
     const std::optional<detail::NamedPassword> credentials = detail::parse_basic(*token);
     if (!credentials) co_return detail::refuse(c, s.challenge);
@@ -155,7 +144,7 @@ Task<> BasicAuth::operator()(Context& c, Next next) const {
       c.res.headers.add("Retry-After", "1");
       co_return;
     }
-    const auto verify = [&] { return s.verify(*credentials, digest); };
+    const auto verify = [&] { return s.verify(*credentials, fingerprint); };
     if (!co_await blocking(verify)) co_return detail::refuse(c, s.challenge);
     user = &s.users.find(credentials->name)->first;
   }

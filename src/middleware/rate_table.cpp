@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
-#include <random>
 
 namespace gw {
 inline namespace v0 {
@@ -22,12 +21,6 @@ constexpr Fingerprint none{};
 
 std::size_t place_of(const Fingerprint& key, std::size_t places) noexcept { return key.low & (places - 1); }
 
-SipKey secret() {
-  std::random_device device;
-  const auto word = [&] { return (std::uint64_t{device()} << 32) | device(); };
-  return {word(), word()};
-}
-
 }  // namespace
 
 Rate Rate::reduced() const noexcept {
@@ -38,7 +31,8 @@ Rate Rate::reduced() const noexcept {
 bool Rate::is_exact() const noexcept { return rate < (std::uint64_t{1} << 32) && per <= (std::uint64_t{1} << 62) / burst; }
 
 RateTable::RateTable(std::size_t size)
-    : secrets_{secret(), secret(), secret()}, shards_(std::bit_floor(std::clamp<std::size_t>(size / least_per_shard, 1, most_shards))) {
+    : secrets_{random_sip_key(), random_sip_key(), random_sip_key()},
+      shards_(std::bit_floor(std::clamp<std::size_t>(size / least_per_shard, 1, most_shards))) {
   shard_capacity_ = std::max<std::size_t>(size / shards_.size(), 1);
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <random>
 #include <string_view>
 
 namespace gw {
@@ -25,6 +26,13 @@ struct SipKey {
   std::uint64_t low = 0;
   std::uint64_t high = 0;
 };
+
+/// A secret that nobody can guess.
+inline SipKey random_sip_key() {
+  std::random_device device;
+  const auto word = [&] { return (std::uint64_t{device()} << 32) | device(); };
+  return {word(), word()};
+}
 
 /// SipHash-2-4 with 128 bits (Aumasson and Bernstein, 2012) of `text` under a secret key: without the
 /// key nobody finds texts whose fingerprints collide or crowd one place of a table. Any thread.

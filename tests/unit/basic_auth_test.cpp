@@ -160,32 +160,32 @@ TEST_CASE("basic_auth: a password that was right is not verified again") {
 
 TEST_CASE("basic_auth: verified credentials expire, are bounded, and can be forgotten") {
   const auto start = Remembered::Clock::time_point(1000s);
-  const auto digest = [](std::size_t n) {
-    gw::detail::Digest made{};
-    std::memcpy(made.data(), &n, sizeof n);
-    return made;
-  };
+  const auto fingerprint = [](std::size_t n) { return gw::detail::Fingerprint{n, 0}; };
   const std::string user = "alice";
   Remembered table;
-  CHECK(table.find(digest(1), start) == nullptr);
-  table.add(digest(1), user, start + 10s);
-  CHECK(table.find(digest(1), start) == &user);
-  CHECK(table.find(digest(1), start + 10s - 1ns) == &user);
-  CHECK(table.find(digest(1), start + 10s) == nullptr);
-  table.add(digest(1), user, start + 20s);
-  CHECK(table.find(digest(1), start + 10s) == &user);
+  CHECK(table.find(fingerprint(1), start) == nullptr);
+  table.add(fingerprint(1), user, start + 10s);
+  CHECK(table.find(fingerprint(1), start) == &user);
+  CHECK(table.find(fingerprint(1), start + 10s - 1ns) == &user);
+  CHECK(table.find(fingerprint(1), start + 10s) == nullptr);
+  table.add(fingerprint(1), user, start + 20s);
+  CHECK(table.find(fingerprint(1), start + 10s) == &user);
+
+  // Half of a fingerprint is none.
+  for (const gw::detail::Fingerprint& near : {gw::detail::Fingerprint{1, 16}, gw::detail::Fingerprint{1, 1ull << 63}, gw::detail::Fingerprint{17, 0}})
+    CHECK(table.find(near, start + 10s) == nullptr);
 
   // All of one shard: what would expire first makes room.
-  for (std::size_t n = 2; n <= Remembered::shard_limit; ++n) table.add(digest(n), user, start + 1h);
-  CHECK(table.find(digest(1), start) == &user);
-  table.add(digest(2), user, start + 2h);
-  CHECK(table.find(digest(1), start) == &user);
-  table.add(digest(0), user, start + 1h);
-  CHECK(table.find(digest(1), start) == nullptr);
-  CHECK(table.find(digest(0), start) == &user);
+  for (std::size_t n = 2; n <= Remembered::shard_limit; ++n) table.add(fingerprint(n), user, start + 1h);
+  CHECK(table.find(fingerprint(1), start) == &user);
+  table.add(fingerprint(2), user, start + 2h);
+  CHECK(table.find(fingerprint(1), start) == &user);
+  table.add(fingerprint(0), user, start + 1h);
+  CHECK(table.find(fingerprint(1), start) == nullptr);
+  CHECK(table.find(fingerprint(0), start) == &user);
 
   table.clear();
-  for (std::size_t n = 0; n <= Remembered::shard_limit; ++n) CHECK(table.find(digest(n), start) == nullptr);
+  for (std::size_t n = 0; n <= Remembered::shard_limit; ++n) CHECK(table.find(fingerprint(n), start) == nullptr);
 }
 
 TEST_CASE("basic_auth: users come from a file") {

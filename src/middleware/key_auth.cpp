@@ -66,24 +66,28 @@ void for_each_parameter(std::string_view query, F&& f) {
 
 /// Takes every parameter `wanted` out of the request's target.
 void take_from_query(Context& c, std::string_view wanted, Taken& taken) {
-  std::size_t found = 0;
-  for_each_parameter(c.req.query(), [&](std::string_view, std::string_view name, std::string_view) {
-    found += detail::equals_decoded(name, wanted);
-  });
-  if (found == 0) return;
-
   detail::Arena& arena = detail::ContextAccess::arena(c);
-  const std::string_view path = c.req.target().substr(0, c.req.target().find('?'));
-  std::string target(path);
-  for_each_parameter(c.req.query(), [&](std::string_view parameter, std::string_view name, std::string_view value) {
-    if (detail::equals_decoded(name, wanted))
+  const std::string_view target = c.req.target(), query = c.req.query();
+  const std::size_t path_size = target.find('?');
+  char* kept = nullptr;  // what stays of the target, once there is something that does not
+  char* end = nullptr;
+  for_each_parameter(query, [&](std::string_view parameter, std::string_view name, std::string_view value) {
+    if (detail::equals_decoded(name, wanted)) {
       taken.add(value.find('%') == value.npos ? value : arena.copy(percent_decode(value)));
-    else
-      target.append(1, target.size() == path.size() ? '?' : '&').append(parameter);
+      if (kept) return;
+      kept = arena.allocate(target.size());
+      const auto before = static_cast<std::size_t>(parameter.data() - query.data());
+      // All before the parameter, without the character that parts them.
+      end = std::copy_n(target.data(), path_size + before, kept);
+    } else if (kept) {
+      *end = end == kept + path_size ? '?' : '&';
+      end = std::copy(parameter.begin(), parameter.end(), end + 1);
+    }
   });
-  const std::string_view kept = arena.copy(target);
-  const bool has_query = kept.size() > path.size();
-  c.req.borrow_query(kept, has_query ? kept.substr(path.size() + 1) : std::string_view(), has_query);
+  if (!kept) return;
+  const std::string_view all(kept, static_cast<std::size_t>(end - kept));
+  const bool has_query = all.size() > path_size;
+  c.req.borrow_query(all, has_query ? all.substr(path_size + 1) : std::string_view(), has_query);
 }
 
 /// The digest that 64 hexadecimal digits stand for.

@@ -22,11 +22,11 @@ AccessLog::AccessLog(AccessLogOptions options)
     : json_(json_line(options)), writer_(std::make_shared<detail::LogWriter>(std::move(options.file))) {}
 
 void AccessLog::done(const Context& c) const {
-  thread_local std::string line;
+  thread_local detail::LogLine line;
   line.clear();
-  if (json_) json_->append(line, c);
-  else detail::append_combined(line, c);
-  writer_->append(line);
+  if (json_) json_->put(line, c);
+  else detail::put_combined(line, c);
+  writer_->append(line.text());
 }
 
 void AccessLog::reopen() const { writer_->reopen(); }

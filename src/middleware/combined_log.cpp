@@ -1,82 +1,82 @@
 #include "middleware/combined_log.hpp"
 
-#include "middleware/plain_text.hpp"
+#include <algorithm>
+#include <array>
+#include <cstring>
 
 namespace gw {
 inline namespace v0 {
 namespace detail {
 namespace {
 
-void append_two_digits(std::string& out, unsigned number) {
-  out += static_cast<char>('0' + number / 10);
-  out += static_cast<char>('0' + number % 10);
-}
-
-/// `append_log_time`, worked out once per second and thread.
-void append_cached_time(std::string& out, std::chrono::sys_seconds time) {
-  thread_local struct {
-    std::chrono::sys_seconds time = std::chrono::sys_seconds::min();
-    std::string text;
-  } last;
-  if (last.time != time) {
-    last.text.clear();
-    append_log_time(last.text, time);
-    last.time = time;
+/// `put_log_time`, worked out once per second and thread.
+void put_cached_time(LogLine& line, std::chrono::sys_seconds time) {
+  thread_local std::chrono::sys_seconds last = std::chrono::sys_seconds::min();
+  thread_local std::array<char, log_time_size> text;
+  if (last != time) {
+    LogLine made;
+    put_log_time(made, time);
+    std::memcpy(text.data(), made.text().data(), text.size());
+    last = time;
   }
-  out += last.text;
+  line.put({text.data(), text.size()});
 }
 
 }  // namespace
 
-void append_quotable(std::string& out, std::string_view text) {
-  if (text.empty()) out += '-';
-  std::size_t copied = 0;
-  for (std::size_t i; (i = plain_end(text, copied)) < text.size(); copied = i + 1) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    out.append(text, copied, i - copied).append("\\x");
-    out += digits[c >> 4];
-    out += digits[c & 15];
+void put_quotable(LogLine& line, std::string_view text) {
+  if (text.empty()) return line.put('-');
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  char* to = line.room(4 * text.size());
+  for (;;) {
+    const std::size_t plain = copy_plain(to, text);
+    to += plain;
+    if (plain == text.size()) return line.take(to);
+    const auto c = static_cast<unsigned char>(text[plain]);
+    for (const char escaped : {'\\', 'x', digits[c >> 4], digits[c & 15]}) *to++ = escaped;
+    text.remove_prefix(plain + 1);
   }
-  out.append(text, copied);
 }
 
-void append_log_time(std::string& out, std::chrono::sys_seconds time) {
+void put_log_time(LogLine& line, std::chrono::sys_seconds time) {
   constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
   const auto days = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(days);
   const std::chrono::hh_mm_ss clock(time - days);
-  append_two_digits(out, static_cast<unsigned>(date.day()));
-  out += '/';
-  out.append(months, 3 * (static_cast<unsigned>(date.month()) - 1), 3);
-  out += '/';
-  append_number(out, static_cast<std::uint64_t>(static_cast<int>(date.year())));
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
+  char* to = line.room(log_time_size);
+  to = put_two_digits(to, static_cast<unsigned>(date.day()));
+  *to++ = '/';
+  to = std::copy_n(months.data() + 3 * (static_cast<unsigned>(date.month()) - 1), 3, to);
+  *to++ = '/';
+  to = put_two_digits(put_two_digits(to, year / 100), year % 100);
   for (const auto part : {clock.hours().count(), clock.minutes().count(), static_cast<long>(clock.seconds().count())}) {
-    out += ':';
-    append_two_digits(out, static_cast<unsigned>(part));
+    *to++ = ':';
+    to = put_two_digits(to, static_cast<unsigned>(part));
   }
-  out += " +0000";
+  line.take(to);
+  line.put(" +0000");
 }
 
-void append_combined(std::string& out, const Context& c) {
-  append_quotable(out, c.client_address());
-  out += " - ";
-  append_quotable(out, c.consumer());
-  out += " [";
-  append_cached_time(out, std::chrono::floor<std::chrono::seconds>(c.started()));
-  out += "] \"";
-  out += to_string(c.req.method);
-  out += ' ';
-  append_quotable(out, c.req.target());
-  out += c.req.version == Version::http10 ? " HTTP/1.0\" " : " HTTP/1.1\" ";
-  append_number(out, static_cast<std::uint64_t>(c.final_status()));
-  out += ' ';
-  append_number(out, c.bytes_sent());
-  out += " \"";
-  append_quotable(out, c.req.headers["referer"]);
-  out += "\" \"";
-  append_quotable(out, c.req.headers["user-agent"]);
-  out += "\"\n";
+void put_combined(LogLine& line, const Context& c) {
+  put_quotable(line, c.client_address());
+  line.put(" - ");
+  put_quotable(line, c.consumer());
+  line.put(" [");
+  put_cached_time(line, std::chrono::floor<std::chrono::seconds>(c.started()));
+  line.put("] \"");
+  line.put(to_string(c.req.method));
+  line.put(' ');
+  put_quotable(line, c.req.target());
+  line.put(c.req.version == Version::http10 ? " HTTP/1.0\" " : " HTTP/1.1\" ");
+  line.put_number(static_cast<std::uint64_t>(c.final_status()));
+  line.put(' ');
+  line.put_number(c.bytes_sent());
+  line.put(" \"");
+  put_quotable(line, c.req.headers["referer"]);
+  line.put("\" \"");
+  put_quotable(line, c.req.headers["user-agent"]);
+  line.put("\"\n");
 }
 
 }  // namespace detail

@@ -4,8 +4,10 @@
 
 #include <gw/context.hpp>
 
+#include "middleware/log_line.hpp"
+
 #include <chrono>
-#include <string>
+#include <cstddef>
 #include <string_view>
 
 namespace gw {
@@ -14,14 +16,17 @@ namespace detail {
 
 /// Appends `text` such that it stays inside its quotes and its line: `"`, `\`, controls and
 /// everything outside ASCII become `\xHH`. An empty text becomes "-".
-void append_quotable(std::string& out, std::string_view text);
+void put_quotable(LogLine& line, std::string_view text);
 
-/// Appends "10/Oct/2026:13:55:36 +0000": UTC, whatever the locale and time zone are.
-void append_log_time(std::string& out, std::chrono::sys_seconds time);
+/// How long a time is.
+inline constexpr std::size_t log_time_size = 26;
+
+/// Appends "10/Oct/2026:13:55:36 +0000": UTC, whatever the locale and time zone are. The year has four digits.
+void put_log_time(LogLine& line, std::chrono::sys_seconds time);
 
 /// Appends the line of a finished request, line end included. The status is 499 if the client left
-/// before there was an answer. Does not allocate once `out` is large enough.
-void append_combined(std::string& out, const Context& c);
+/// before there was an answer. Does not allocate once `line` is large enough.
+void put_combined(LogLine& line, const Context& c);
 
 }  // namespace detail
 }  // namespace v0

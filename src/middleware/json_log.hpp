@@ -4,7 +4,11 @@
 
 #include <gw/context.hpp>
 
+#include "middleware/log_line.hpp"
+
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,13 +18,15 @@ inline namespace v0 {
 namespace detail {
 
 /// Appends `text` as a JSON string (RFC 8259 7). Every byte that is not part of valid UTF-8 (RFC 3629) becomes U+FFFD.
+void put_json_string(LogLine& line, std::string_view text);
+/// The same for texts that are no line of a log.
 void append_json_string(std::string& out, std::string_view text);
 
 /// Appends "2026-10-10T13:55:36.123Z" (RFC 3339), UTC.
-void append_json_time(std::string& out, std::chrono::sys_time<std::chrono::milliseconds> time);
+void put_json_time(LogLine& line, std::chrono::sys_time<std::chrono::milliseconds> time);
 
 /// Appends seconds with six decimals: "0.001234". A negative time is 0.
-void append_seconds(std::string& out, std::chrono::nanoseconds time);
+void put_seconds(LogLine& line, std::chrono::nanoseconds time);
 
 /// The fields of a line, resolved once: nothing is looked up by name per request.
 class JsonLine {
@@ -30,14 +36,16 @@ class JsonLine {
   explicit JsonLine(const std::vector<std::string>& names);
 
   /// Appends the line of a finished request, line end included: an object with every field, in their order; null for
-  /// what is not known. Does not allocate once `out` is large enough.
-  void append(std::string& out, const Context& c) const;
+  /// what is not known. Does not allocate once `line` is large enough.
+  void put(LogLine& line, const Context& c) const;
 
  private:
   struct Field {
-    std::string key;  ///< with what stands before its value: `,"status":`
-    void (*append)(std::string& out, const Context& c, const Field& field);
+    std::string key;  ///< with what stands before its value, `,"status":`
+    void (*put)(LogLine& line, const Context& c, const Field& field);
     std::string header;
+    /// The key again if it fits: to copy all of it takes two instructions, to copy as much as it has a call.
+    std::array<char, 16> short_key{};
   };
   std::vector<Field> fields_;
 };

@@ -24,10 +24,17 @@
 #include <unistd.h>
 
 namespace fs = std::filesystem;
-using gw::detail::ContextAccess, gw::detail::LogFile, gw::detail::LogWriter;
+using gw::detail::ContextAccess, gw::detail::LogFile, gw::detail::LogLine, gw::detail::LogWriter;
 using gw_test::TempDir, gw_test::content_of;
 
 namespace {
+
+/// What `put` puts into a line.
+std::string made(const std::function<void(LogLine&)>& put) {
+  LogLine line;
+  put(line);
+  return std::string(line.text());
+}
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -108,31 +115,29 @@ TEST_CASE("access_log: text from outside stays inside its quotes and its line") 
       {"caf\xc3\xa9\xff", "caf\\xC3\\xA9\\xFF"},
   };
   for (const Case& one : cases) {
-    std::string out = "|";
-    gw::detail::append_quotable(out, one.text);
-    CHECK(out == '|' + one.expected);
+    CHECK(made([&](LogLine& line) { line.put('|'), gw::detail::put_quotable(line, one.text); }) == '|' + one.expected);
   }
   for (int c = 0; c < 256; ++c) {
-    std::string out;
-    gw::detail::append_quotable(out, std::string(1, static_cast<char>(c)));
+    const std::string out = made([&](LogLine& line) { gw::detail::put_quotable(line, std::string(1, static_cast<char>(c))); });
     CHECK((out.size() == 1) == (c >= 0x20 && c < 0x7f && c != '"' && c != '\\'));
   }
 }
 
 TEST_CASE("access_log: every byte is told apart at every place of a text") {
-  for (int byte = 0; byte < 256; ++byte)
-    for (std::size_t place = 0; place <= 20; ++place) {
-      const char c = static_cast<char>(byte);
-      std::string text(21, 'v');
-      text[place] = c;
-      char escaped[5];
-      std::snprintf(escaped, sizeof escaped, "\\x%02X", static_cast<unsigned>(byte));
-      const bool is_plain = byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\';
-      std::string out;
-      gw::detail::append_quotable(out, text);
-      INFO("byte ", byte, " at ", place);
-      CHECK(out == std::string(place, 'v') + (is_plain ? std::string(1, c) : escaped) + std::string(20 - place, 'v'));
-    }
+  // Texts shorter than 8, than 16, and of several blocks, with something behind the last whole one and without.
+  for (const std::size_t size : {1, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 40})
+    for (int byte = 0; byte < 256; ++byte)
+      for (std::size_t place = 0; place < size; ++place) {
+        const char c = static_cast<char>(byte);
+        std::string text(size, 'v');
+        text[place] = c;
+        char escaped[5];
+        std::snprintf(escaped, sizeof escaped, "\\x%02X", static_cast<unsigned>(byte));
+        const bool is_plain = byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\';
+        INFO("byte ", byte, " at ", place, " of ", size);
+        const std::string expected = std::string(place, 'v') + (is_plain ? std::string(1, c) : escaped) + std::string(size - 1 - place, 'v');
+        CHECK(made([&](LogLine& line) { gw::detail::put_quotable(line, text); }) == expected);
+      }
 }
 
 TEST_CASE("access_log: times are UTC and look the same in every locale") {
@@ -148,9 +153,7 @@ TEST_CASE("access_log: times are UTC and look the same in every locale") {
       {4'107'542'400, "01/Mar/2100:00:00:00 +0000"},
   };
   for (const Case& one : cases) {
-    std::string out;
-    gw::detail::append_log_time(out, std::chrono::sys_seconds(std::chrono::seconds(one.seconds)));
-    CHECK(out == one.expected);
+    CHECK(made([&](LogLine& line) { gw::detail::put_log_time(line, std::chrono::sys_seconds(std::chrono::seconds(one.seconds))); }) == one.expected);
   }
 }
 
@@ -217,13 +220,12 @@ TEST_CASE("access_log: a line in the combined format") {
     CAPTURE(one.what);
     gw::Context c;
     one.fill(c);
-    std::string time;
-    gw::detail::append_log_time(time, std::chrono::floor<std::chrono::seconds>(c.started()));
-    std::string line;
-    gw::detail::append_combined(line, c);
-    CHECK(line == one.before_time + time + one.after_time);
-    gw::detail::append_combined(line, c);
-    CHECK(lines_of(line).size() == 2);
+    const std::string time = made([&](LogLine& line) { gw::detail::put_log_time(line, std::chrono::floor<std::chrono::seconds>(c.started())); });
+    LogLine line;
+    gw::detail::put_combined(line, c);
+    CHECK(line.text() == one.before_time + time + one.after_time);
+    gw::detail::put_combined(line, c);
+    CHECK(lines_of(std::string(line.text())).size() == 2);
   }
 }
 

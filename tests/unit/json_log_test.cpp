@@ -7,12 +7,13 @@
 #include "unit/config_reading.hpp"
 
 #include <chrono>
+#include <cstdio>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-using gw::detail::ContextAccess, gw::detail::JsonLine;
+using gw::detail::ContextAccess, gw::detail::JsonLine, gw::detail::LogLine;
 using namespace std::chrono_literals;
 
 namespace {
@@ -20,9 +21,30 @@ namespace {
 std::string line(const std::vector<std::string>& fields, const std::function<void(gw::Context&)>& fill) {
   gw::Context c;
   fill(c);
-  std::string out;
-  JsonLine(fields).append(out, c);
-  return out;
+  LogLine out;
+  JsonLine(fields).put(out, c);
+  return std::string(out.text());
+}
+
+/// A text as a string of JSON, byte by byte.
+std::string plainly_quoted(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const auto c = static_cast<unsigned char>(text.front());
+    std::size_t length = 1;
+    if (c == '"' || c == '\\') out.append({'\\', static_cast<char>(c)});
+    else if (c >= 0x20 && c < 0x7f) out += static_cast<char>(c);
+    else if (c < 0x80) {
+      char escaped[7];
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
+      out += escaped;
+    } else if (const std::string_view euro = "\xe2\x82\xac"; text.starts_with(euro)) {
+      out += euro;
+      length = euro.size();
+    } else out += "\\ufffd";
+    text.remove_prefix(length);
+  }
+  return out + '"';
 }
 
 std::string problems(gw::AccessLogOptions options) {
@@ -73,20 +95,41 @@ TEST_CASE("json log: any bytes become a string of JSON") {
   CHECK(huge.size() == 600'002);
 }
 
-TEST_CASE("json log: times and durations") {
-  std::string out;
-  for (const auto time : {0ms, 951'782'400'007ms, 1'791'640'536'123ms, 4'107'542'399'999ms}) {
-    gw::detail::append_json_time(out, std::chrono::sys_time<std::chrono::milliseconds>(time));
-    out += ' ';
+TEST_CASE("json log: what is no plain text is found at every place of a text of any length") {
+  const std::vector<std::string_view> pieces{"\"", "\\", "\n", std::string_view("\0", 1), "\x1f", "\x7f", "\x80", "\xff", "\xe2\x82", "\xe2\x82\xac", "\xe2\x82\xac\xe2", "\"\""};
+  for (std::size_t size = 0; size <= 50; ++size)
+    for (std::size_t place = 0; place <= size; ++place)
+      for (const std::string_view piece : pieces) {
+        const std::string text = std::string(place, 'v') + std::string(piece) + std::string(size - place, 'w');
+        LogLine line;
+        gw::detail::put_json_string(line, text);
+        INFO(size, " ", place, " ", plainly_quoted(piece));
+        CHECK(line.text() == plainly_quoted(text));
+      }
+  // Each byte twice, so that one of them is in a later block.
+  for (int byte = 0; byte < 256; ++byte) {
+    std::string text = "0123456789abcdefghijklmnopqrstuvwxyz";
+    text[3] = text[21] = static_cast<char>(byte);
+    LogLine line;
+    gw::detail::put_json_string(line, text);
+    CHECK(line.text() == plainly_quoted(text));
   }
-  CHECK(out == "1970-01-01T00:00:00.000Z 2000-02-29T00:00:00.007Z 2026-10-10T13:55:36.123Z 2100-02-28T23:59:59.999Z ");
+}
+
+TEST_CASE("json log: times and durations") {
+  LogLine out;
+  for (const auto time : {0ms, 951'782'400'007ms, 1'791'640'536'123ms, 4'107'542'399'999ms}) {
+    gw::detail::put_json_time(out, std::chrono::sys_time<std::chrono::milliseconds>(time));
+    out.put(' ');
+  }
+  CHECK(out.text() == "1970-01-01T00:00:00.000Z 2000-02-29T00:00:00.007Z 2026-10-10T13:55:36.123Z 2100-02-28T23:59:59.999Z ");
   out.clear();
   for (const std::chrono::nanoseconds time : {std::chrono::nanoseconds(0ns), std::chrono::nanoseconds(999ns), std::chrono::nanoseconds(1234567ns),
                                               std::chrono::nanoseconds(61s + 5us), std::chrono::nanoseconds(-1s)}) {
-    gw::detail::append_seconds(out, time);
-    out += ' ';
+    gw::detail::put_seconds(out, time);
+    out.put(' ');
   }
-  CHECK(out == "0.000000 0.000000 0.001234 61.000005 0.000000 ");
+  CHECK(out.text() == "0.000000 0.000000 0.001234 61.000005 0.000000 ");
 }
 
 TEST_CASE("json log: a line has every field, in their order") {
@@ -138,13 +181,14 @@ TEST_CASE("json log: the default set of fields") {
 
 TEST_CASE("json log: time is that of the beginning, the same in lines of one second") {
   gw::Context c;
-  std::string expected = "{\"time\":\"", out;
-  gw::detail::append_json_time(expected, std::chrono::floor<std::chrono::milliseconds>(c.started()));
+  LogLine time, out;
+  gw::detail::put_json_time(time, std::chrono::floor<std::chrono::milliseconds>(c.started()));
+  const std::string expected = "{\"time\":\"" + std::string(time.text()) + "\"}\n";
   const JsonLine format({"time"});
-  format.append(out, c);
-  CHECK(out == expected + "\"}\n");
-  format.append(out, c);
-  CHECK(out == expected + "\"}\n" + expected + "\"}\n");
+  format.put(out, c);
+  CHECK(out.text() == expected);
+  format.put(out, c);
+  CHECK(out.text() == expected + expected);
 }
 
 TEST_CASE("json log: the stage writes lines of JSON") {

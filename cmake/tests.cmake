@@ -18,12 +18,18 @@ function(gw_unit_tests)
   endforeach()
 endfunction()
 
-# gw_fuzz_targets(NAME...): builds gw_fuzz_NAME from tests/fuzz/NAME_fuzz.cpp, with libFuzzer.
+# gw_fuzz_targets(NAME...): builds gw_fuzz_NAME from tests/fuzz/NAME_fuzz.cpp: with GW_FUZZ a program that fuzzes, else a test that
+# replays the seeds.
 function(gw_fuzz_targets)
   foreach(name ${ARGN})
     add_executable(gw_fuzz_${name} fuzz/${name}_fuzz.cpp)
     target_include_directories(gw_fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
-    target_link_options(gw_fuzz_${name} PRIVATE -fsanitize=fuzzer)
     target_link_libraries(gw_fuzz_${name} PRIVATE gw gw_warnings)
+    if(GW_FUZZ)
+      target_link_options(gw_fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    else()
+      target_sources(gw_fuzz_${name} PRIVATE fuzz/replay.cpp)
+      add_test(NAME fuzz.seeds.${name} COMMAND gw_fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz/seeds/${name})
+    endif()
   endforeach()
 endfunction()

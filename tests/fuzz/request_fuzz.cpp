@@ -48,7 +48,8 @@ void check_forwarded(const gw::h1::RequestCodec& codec, const gw::Request& reque
   head.append(" ").append(request.target()).append(" HTTP/1.1\r\nHost: upstream\r\n");
   const bool has_content = codec.framing() != gw::h1::Framing::none;
   const auto size = codec.framing() == gw::h1::Framing::length ? std::optional(codec.length()) : std::nullopt;
-  gw::proxy::append_forwarded_fields(head, stripped, {"10.0.0.1", request.authority(), "http", 80, false, {}}, "gw", codec.wants_upgrade());
+  const std::string_view upgrade = codec.wants_upgrade() && !has_content ? "websocket" : "";
+  gw::proxy::append_forwarded_fields(head, stripped, {"10.0.0.1", request.authority(), "http", 80, false, {}}, "gw", upgrade);
   gw::proxy::append_request_framing(head, request.method, has_content, size);
 
   gw::Limits wide;
@@ -64,7 +65,7 @@ void check_forwarded(const gw::h1::RequestCodec& codec, const gw::Request& reque
   wire::require(has_content ? has_same_end : has_none, "its content ends where it did");
   const bool is_chunked = codec.framing() == gw::h1::Framing::chunked;
   wire::require(copy.headers.has("transfer-encoding") == is_chunked, "the framing is gw's own");
-  for (const char* gone : {"keep-alive", "proxy-connection", "trailer", "proxy", "http2-settings"})
+  for (const char* gone : {"keep-alive", "proxy-connection", "proxy", "http2-settings"})
     wire::require(!copy.headers.has(gone), "hop-by-hop fields stay");
 }
 

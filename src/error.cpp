@@ -34,6 +34,7 @@ constexpr Row rows[] = {
     {Error::unsupported_transfer_coding, "unsupported_transfer_coding", 501, "the only supported transfer coding is \"chunked\""},
     {Error::unsupported_version, "unsupported_version", 505, "the supported versions are HTTP/1.0 and HTTP/1.1"},
     {Error::unsupported_expectation, "unsupported_expectation", 417, "the only supported expectation is \"100-continue\""},
+    {Error::unsupported_websocket, "unsupported_websocket", 426, "the supported version of WebSocket is 13"},
     {Error::head_too_large, "head_too_large", 431, "the header fields are too large"},
     {Error::too_many_fields, "too_many_fields", 431, "there are too many header fields"},
     {Error::trailers_too_large, "trailers_too_large", 431, "the trailer fields are too large"},

@@ -49,6 +49,7 @@ enum class Error {
   unsupported_transfer_coding,  ///< 501, RFC 9112 6.1
   unsupported_version,       ///< 505, anything but HTTP/1.0 and HTTP/1.1
   unsupported_expectation,   ///< 417, RFC 9110 10.1.1
+  unsupported_websocket,     ///< 426, RFC 6455 4.4
   head_too_large,            ///< 431, limits.head
   too_many_fields,           ///< 431, limits.fields
   trailers_too_large,        ///< 431, limits.trailers

@@ -258,7 +258,7 @@ bool Call::has_time_left(Wake wake) {
 void Call::accept_head(Response& response) {
   buffer_.pin();
   has_head_ = true;
-  strip_hop_by_hop(response.headers, response.status == 101);
+  strip_hop_by_hop(response.headers, response.status == 101 || response.status == 426);
   // What follows is no content: whoever looks for some finds the end, and the connection stays.
   if (response.status == 101) has_ended_ = true;
   else if (codec_->framing() == h1::Framing::none || (codec_->framing() == h1::Framing::length && codec_->length() == 0)) end_response();

@@ -8,6 +8,8 @@
 #include <gw/upstream.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <string>
 
 namespace gw {
 inline namespace v0 {
@@ -48,6 +50,22 @@ class Sender final : public Caller {
 
 Task<> nothing() { co_return; }
 
+// Takes one off the gateways that TRACE or OPTIONS may still pass (RFC 9110 7.6.2). False, and answered, if this is the last.
+bool pass_on(Context& c) {
+  const std::string_view text = c.req.headers["max-forwards"];
+  std::uint32_t left = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), left);
+  if (text.empty() || ec != std::errc() || end != text.data() + text.size()) return true;
+  if (left > 0) {
+    c.req.headers.set("Max-Forwards", std::to_string(left - 1));
+    return true;
+  }
+  // To reflect a request would show its credentials to scripts that may not see them.
+  if (c.req.method == Method::trace) c.fail(Failure(Error::unknown_method, Origin::client));
+  else c.reply(Response(204));
+  return false;
+}
+
 }  // namespace
 
 Task<> Forward::operator()(Context& c) const { return static_cast<Exchange&>(*ContextAccess::host(c)).forward(*this); }
@@ -58,6 +76,7 @@ bool Exchange::prepare(const Forward& forward) {
     context.fail(Failure(Error::loop_detected));
     return false;
   }
+  if ((context.req.method == Method::trace || context.req.method == Method::options) && !pass_on(context)) return false;
   const std::optional<Template>& to = forward.options_.rewrite;
   rewritten_.clear();
   if (to && !to->append_path(rewritten_, template_values())) {
@@ -66,6 +85,12 @@ bool Exchange::prepare(const Forward& forward) {
   }
   // With content there would be two ways to read what follows the head. Who cannot switch may answer as usual (RFC 9110 7.8).
   if (wants_upgrade_ && context.req.body.size() == 0) offer_ = offer_of(context.req.headers, forward.options_.upgrade);
+  if (!offer_.empty() && !is_websocket_supported(context.req.headers, offer_)) {
+    context.fail(Failure(Error::unsupported_websocket, Origin::client));
+    context.res.headers.set("Upgrade", "websocket");
+    context.res.headers.set("Sec-WebSocket-Version", "13");
+    return false;
+  }
   forward_ = &forward;
   return true;
 }
@@ -176,7 +201,10 @@ void Exchange::find_route() {
   handler_ = &s.no_route;
   route_ = nullptr;
   body_limit_ = s.limits.body;
-  if (request.path() == "*") return;  // OPTIONS of the gateway itself belongs to no route
+  if (request.path() == "*") {  // the gateway itself, no route
+    handler_ = &s.asterisk;
+    return;
+  }
 
   const std::string_view raw = request.path();
   const std::optional<std::string_view> path = normalize_path(raw, path_);

@@ -97,6 +97,15 @@ class Nominated {
   std::vector<std::string_view> names_;
 };
 
+// Servers that make variables of fields (CGI, WSGI) take "_" and "-" for one character: `X_Forwarded_For` would be believed in place of the
+// field that gw or a stage vouches for.
+bool is_alias(std::string_view name, const Headers& headers) {
+  if (name.find('_') == std::string_view::npos) return false;
+  std::string plain(name);
+  std::replace(plain.begin(), plain.end(), '_', '-');
+  return kind_of(plain) != Kind::end_to_end || headers.has(plain);
+}
+
 // What the fields take when they are written, all of them.
 std::size_t room_for(const Headers& headers) noexcept {
   std::size_t room = 0;
@@ -203,13 +212,13 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
   for (const auto& [name, value] : request.headers) {
     switch (kind_of(name)) {
       case Kind::end_to_end: case Kind::expect: case Kind::via: case Kind::date:
-        writer.put_field(name, value);
+        // A request that the gateway makes itself may say what it likes.
+        if (from.peer_address.empty() || !is_alias(name, request.headers)) writer.put_field(name, value);
         break;
       case Kind::hop_by_hop:
         if (iequals(name, "te")) wants_trailers = wants_trailers || has_element(value, "trailers");
         break;
       case Kind::forwarded:
-        // A request that the gateway makes itself may say what it likes.
         if (from.peer_address.empty()) writer.put_field(name, value);
         break;
       case Kind::connection: case Kind::upgrade: case Kind::content_length: case Kind::host: break;
@@ -239,6 +248,11 @@ std::string offer_of(const Headers& headers, const std::vector<std::string>& all
     });
   }
   return offer;
+}
+
+bool is_websocket_supported(const Headers& headers, std::string_view offered) {
+  if (!has_element(offered, "websocket")) return true;
+  return std::all_of(headers.begin(), headers.end(), [](const Headers::Field& f) { return !iequals(f.name, "sec-websocket-version") || f.value == "13"; });
 }
 
 bool is_switch_to(const Headers& headers, std::string_view offered) {
@@ -286,13 +300,17 @@ void append_response_head(std::string& out, const Response& response, const Resp
   writer.put("\r\n");
 
   const bool is_switch = response.status == 101;
+  // A 426 says what to upgrade to (RFC 9110 15.5.22).
+  bool names_protocol = is_switch;
   bool has_date = response.status < 200;
   std::string_view described_length;
   for (const auto& [name, value] : response.headers) {
     switch (kind_of(name)) {
       case Kind::hop_by_hop: case Kind::connection: break;
       case Kind::upgrade:
-        if (is_switch) writer.put_field(name, value);
+        if (!is_switch && response.status != 426) break;
+        writer.put_field(name, value);
+        names_protocol = true;
         break;
       case Kind::content_length: described_length = value; break;
       case Kind::date: has_date = true; [[fallthrough]];
@@ -310,9 +328,14 @@ void append_response_head(std::string& out, const Response& response, const Resp
       break;
     case h1::Framing::until_close: break;
   }
-  if (is_switch) writer.put("Connection: upgrade\r\n");
-  else if (response.status >= 200 && !framing.keep_alive) writer.put("Connection: close\r\n");
-  else if (framing.keep_alive && framing.client == Version::http10) writer.put("Connection: keep-alive\r\n");
+  const bool is_final = response.status >= 200;
+  const std::string_view persistence = !is_final ? "" : !framing.keep_alive ? "close" : framing.client == Version::http10 ? "keep-alive" : "";
+  if (names_protocol || !persistence.empty()) {
+    writer.put("Connection: ");
+    writer.put(persistence);
+    if (names_protocol) writer.put(persistence.empty() ? "upgrade" : ", upgrade");
+    writer.put("\r\n");
+  }
   writer.put("\r\n");
 }
 

@@ -51,6 +51,10 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
 /// The protocols of a client's Upgrade fields that are among `allowed`, as a list in the client's order (RFC 9110 7.8). They compare
 /// without case, and with their versions.
 std::string offer_of(const Headers& headers, const std::vector<std::string>& allowed);
+/// Whether a request with these fields that offers `offered` asks for no other version of WebSocket than the standard one, 13 (RFC 6455
+/// 4.4). Its absence is for the upstream to judge.
+bool is_websocket_supported(const Headers& headers, std::string_view offered);
+
 /// Whether a 101 with these fields switches to what was offered: it says that it upgrades, and names nothing else (RFC 9110 7.8).
 bool is_switch_to(const Headers& headers, std::string_view offered);
 

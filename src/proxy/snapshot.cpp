@@ -26,7 +26,8 @@ Snapshot::Snapshot(Timeouts t, Limits l, std::vector<Stage> gateway_stages)
       no_route([](Context& c) { c.fail(Failure(Error::no_route, Origin::client)); }),
       method_not_allowed(&reply_method_not_allowed),
       bad_path([](Context& c) { c.fail(Failure(Error::bad_path, Origin::client)); }),
-      body_too_large([](Context& c) { c.fail(Failure(Error::body_too_large, Origin::client)); }) {}
+      body_too_large([](Context& c) { c.fail(Failure(Error::body_too_large, Origin::client)); }),
+      asterisk([](Context& c) { c.reply(Response(204)); }) {}
 
 std::vector<Stage> Snapshot::stages() const {
   std::vector<Stage> all = unrouted.stages();

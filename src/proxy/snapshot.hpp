@@ -61,6 +61,7 @@ struct Snapshot {
   const Handler method_not_allowed;     ///< 405, with `Allow` from the slot `AllowedMethods`
   const Handler bad_path;               ///< 400
   const Handler body_too_large;         ///< 413
+  const Handler asterisk;               ///< 204, for `OPTIONS *`, which asks whether somebody is there (RFC 9110 9.3.7)
   bool hides_methods = false;           ///< 404 instead of 405
   std::vector<std::unique_ptr<const CompiledRoute>> routes;
   Router<std::uint32_t> router;  ///< finds a number of `routes`

@@ -60,6 +60,38 @@ class Fields(harness.TestCase):
         self.assertEqual(self.ask(outer).status, 200)
         self.assertEqual(len(self.seen().fields.all("via")), 2)
 
+    def test_trace_and_options_pass_as_many_gateways_as_they_may(self):
+        client = self.front()
+        cases = [  # method, Max-Forwards, status, what reaches the origin
+            ("OPTIONS", "2", 200, "1"), ("OPTIONS", "0", 204, None), ("TRACE", "1", 200, "0"), ("TRACE", "00", 501, None),
+            ("GET", "0", 200, "0"), ("OPTIONS", "many", 200, "many"), ("OPTIONS", "99999999999", 200, "99999999999"),
+        ]
+        for method, most, status, left in cases:
+            with self.subTest(method=method, most=most):
+                before = len(self.backend.requests)
+                self.assertEqual(client.request(method, fields=[("Max-Forwards", most)]).status, status)
+                self.assertEqual([r.get("max-forwards") for r in self.backend.requests[before:]], [left] if left else [])
+
+    def test_options_of_no_path_asks_the_gateway_itself(self):
+        client = self.front()
+        self.assertEqual(client.request("OPTIONS", target="*").status, 204)
+        self.assertEqual(self.backend.requests, [])
+
+    def test_a_426_says_what_to_upgrade_to(self):
+        upgrade = [("Connection", "upgrade"), ("Upgrade", "websocket")]
+        client = self.front(lambda _, peer: peer.reply(status="426 Upgrade Required", fields=[("Connection", "upgrade"), ("Upgrade", "TLS/1.2")]))
+        response = client.request()
+        self.assertEqual((response.status, response.get("connection"), response.get("upgrade")), (426, "upgrade", "TLS/1.2"))
+        # Versions of WebSocket that never became a standard end at the gateway.
+        for version, upgrade_to in [("13", "TLS/1.2"), ("99", "websocket"), ("13, 8", "websocket"), ("", "websocket")]:
+            with self.subTest(version=version):
+                before = len(self.backend.requests)
+                response = client.request(fields=upgrade + [("Sec-WebSocket-Version", version)])
+                self.assertEqual((response.status, response.get("upgrade")), (426, upgrade_to))
+                self.assertEqual(len(self.backend.requests) - before, upgrade_to != "websocket")
+        self.assert_message(response, 426, "the supported version of WebSocket is 13")
+        self.assertEqual(response.get("sec-websocket-version"), "13")
+
     def test_the_host_is_the_upstream_s_unless_preserved(self):
         client = self.front()
         client.request()

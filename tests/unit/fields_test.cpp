@@ -138,6 +138,23 @@ TEST_CASE("fields: an upstream gets the client's fields without Host, framing an
     CAPTURE(c.in);
     CHECK(forwarded(c.in, nobody) == c.out);
   }
+}
+
+TEST_CASE("fields: an upstream that reads _ as - is not told twice what gw or a stage vouches for") {
+  const std::string own = "|Via: 1.1 gw-1|X-Forwarded-For: 192.0.2.7|X-Forwarded-Proto: http|X-Forwarded-Host: example.com:8000|X-Forwarded-Port: 8000";
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"X_Forwarded_For: 1.2.3.4|x-forwarded_proto: https|a: 1", "a: 1"},
+      {"transfer_encoding: chunked|proxy_connection: x|http2_settings: y|a: 1", "a: 1"},
+      // What a stage may have added, since the client's own is gone.
+      {"X-Consumer: alice|X_Consumer: bob|x_CONSUMER: eve", "X-Consumer: alice"},
+      // All else is the client's.
+      {"X_Consumer: bob|a_b: 1|_: 2", "X_Consumer: bob|a_b: 1|_: 2"},
+  };
+  for (const auto& [in, out] : cases) {
+    CAPTURE(in);
+    CHECK(forwarded(in, client) == std::string(out) + own);
+  }
+  CHECK(forwarded("X_Forwarded_For: 1.2.3.4", nobody) == "X_Forwarded_For: 1.2.3.4|Via: 1.1 gw-1");
   CHECK(forwarded("", nobody, {}, Version::http10) == "Via: 1.0 gw-1");
 }
 
@@ -310,7 +327,11 @@ TEST_CASE("fields: the head of a response") {
       {"100", 100, "", {}, "100 Continue\r\n\r\n"},
       {"101 keeps Upgrade", 101, "Upgrade: websocket|Connection: upgrade", {},
        "101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"},
-      {"other responses do not", 426, "Upgrade: h2c", {Framing::length, 0, true, Version::http11}, "426 Upgrade Required\r\n{date}Content-Length: 0\r\n\r\n"},
+      {"426 keeps it, too", 426, "Upgrade: websocket", {Framing::length, 0, true, Version::http11},
+       "426 Upgrade Required\r\nUpgrade: websocket\r\n{date}Content-Length: 0\r\nConnection: upgrade\r\n\r\n"},
+      {"426 of the last one", 426, "Upgrade: websocket", {Framing::length, 0, false, Version::http11},
+       "426 Upgrade Required\r\nUpgrade: websocket\r\n{date}Content-Length: 0\r\nConnection: close, upgrade\r\n\r\n"},
+      {"other responses do not", 200, "Upgrade: h2c", {Framing::length, 0, true, Version::http11}, "200 OK\r\n{date}Content-Length: 0\r\n\r\n"},
       {"a status without a phrase keeps the space", 299, "", {Framing::length, 0, true, Version::http11}, "299 \r\n{date}Content-Length: 0\r\n\r\n"},
   };
   for (const Case& c : cases) {

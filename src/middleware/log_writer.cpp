@@ -11,6 +11,8 @@ namespace {
 
 /// How long the writer gathers lines: the cost of waking it is shared by all of them.
 constexpr std::chrono::milliseconds gathering{10};
+/// Or until so many bytes are there: what is written soon is still in the cache, and its memory is used again.
+constexpr std::size_t enough = 256 * 1024;
 /// A larger text is given back once it is written: a burst must not hold memory for ever.
 constexpr std::size_t kept_capacity = 1024 * 1024;
 
@@ -36,17 +38,20 @@ LogWriter::~LogWriter() {
 void LogWriter::append(std::string_view line) {
   if (!is_running_.load(std::memory_order_acquire)) start();
   Shard& shard = shards_[shard_of_thread()];
-  bool was_empty;
+  bool was_empty, is_enough;
   {
     const std::lock_guard lock(shard.mutex);
     if (shard.pending.size() + line.size() > shard_limit) {
       dropped_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
-    was_empty = shard.pending.empty();
+    const std::size_t before = shard.pending.size();
     shard.pending.append(line);
+    was_empty = before == 0;
+    is_enough = before < enough && shard.pending.size() >= enough;
   }
   if (was_empty) wake();
+  if (is_enough) end_gathering();
 }
 
 void LogWriter::reopen() {
@@ -75,6 +80,14 @@ void LogWriter::wake() {
   wake_.notify_one();
 }
 
+void LogWriter::end_gathering() {
+  {
+    const std::lock_guard lock(mutex_);
+    has_enough_ = true;
+  }
+  stop_.notify_one();
+}
+
 void LogWriter::run() {
   block_signals();
   std::string batch;
@@ -83,8 +96,9 @@ void LogWriter::run() {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] { return has_work_ || stopping_; });
       // Another condition than that of new work, which would end the gathering.
-      is_last = stop_.wait_for(lock, gathering, [this] { return stopping_.load(); });
-      has_work_ = false;
+      stop_.wait_for(lock, gathering, [this] { return stopping_ || has_enough_; });
+      is_last = stopping_;
+      has_work_ = has_enough_ = false;
     }
     drain(batch);
   }

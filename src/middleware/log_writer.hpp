@@ -20,7 +20,7 @@ namespace detail {
 
 /// Lines go into the shard of the calling thread: a text behind a lock that the writer thread holds
 /// only to swap the text for an empty one. The writer is woken when a shard stops being empty, and
-/// gathers for 10 ms before it writes. All functions may be called from any thread.
+/// gathers for 10 ms, or until there are 256 KiB, before it writes. All functions may be called from any thread.
 class LogWriter {
  public:
   /// How many bytes a shard holds before lines are dropped. The writer may be writing as many more.
@@ -50,6 +50,7 @@ class LogWriter {
   static std::size_t shard_of_thread() noexcept;
   void start();
   void wake();
+  void end_gathering();
   void run();
   void drain(std::string& batch);
 
@@ -61,7 +62,7 @@ class LogWriter {
   std::mutex mutex_;  // of what follows
   std::condition_variable wake_;
   std::condition_variable stop_;
-  bool has_work_ = false;
+  bool has_work_ = false, has_enough_ = false;
   // Changed under the mutex, but also read without it.
   std::atomic<bool> is_running_{false}, stopping_{false}, reopen_{false};
   std::thread thread_;

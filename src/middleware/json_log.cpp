@@ -46,17 +46,29 @@ void put_plain(LogLine& line, std::string_view text) {
   line.take(to);
 }
 
-/// Every value of the header, as one list.
-void put_header(LogLine& line, const Headers& headers, std::string_view name) {
-  const Headers::Field* first = nullptr;
+/// Several values of a header, as one list.
+void put_list(LogLine& line, const Headers& headers, std::string_view name) {
   std::string all;
+  std::string_view between;
   for (const Headers::Field& field : headers) {
     if (!iequals(field.name, name)) continue;
-    if (first) all.append(all.empty() ? first->value : "").append(", ").append(field.value);
-    else first = &field;
+    all.append(between).append(field.value);
+    between = ", ";
   }
-  if (!first) put_null(line);
-  else put_json_string(line, all.empty() ? first->value : all);
+  put_json_string(line, all);
+}
+
+/// Every value of the header, as one list.
+void put_header(LogLine& line, const Headers& headers, std::string_view name) {
+  const Headers::Field* only = nullptr;
+  for (const Headers::Field& field : headers) {
+    // Most names differ in their length, which costs less to see.
+    if (field.name.size() != name.size() || !iequals(field.name, name)) continue;
+    if (only) return put_list(line, headers, name);
+    only = &field;
+  }
+  if (only) put_json_string(line, only->value);
+  else put_null(line);
 }
 
 /// Headers that may hold credentials; a log is read by more people than may have them.
@@ -169,7 +181,7 @@ JsonLine::JsonLine(const std::vector<std::string>& names) {
   };
   static constexpr Known known[] = {
       {"time", [](LogLine& line, const Context& c, const Field&) { put_cached_time(line, c.started()); }},
-      {"client", [](LogLine& line, const Context& c, const Field&) { put_text(line, c.client_address()); }},
+      {"client", [](LogLine& line, const Context& c, const Field&) { put_plain(line, c.client_address()); }},
       {"consumer", [](LogLine& line, const Context& c, const Field&) { put_text(line, c.consumer()); }},
       {"method", [](LogLine& line, const Context& c, const Field&) { put_plain(line, to_string(c.req.method)); }},
       {"protocol", [](LogLine& line, const Context& c, const Field&) { put_plain(line, c.req.version == Version::http10 ? "HTTP/1.0" : "HTTP/1.1"); }},

@@ -98,14 +98,32 @@ void Context::log(LogLevel level, std::string_view line) const {
 
 namespace detail {
 
+namespace {
+
+// What the system's clock shows at `time`, which is now. That clock is read once a second and thread: looking at one costs as much as
+// a small stage.
+std::chrono::system_clock::time_point system_time(std::chrono::steady_clock::time_point time) {
+  using std::chrono::system_clock, std::chrono::steady_clock;
+  struct Reading {
+    steady_clock::time_point ends;
+    system_clock::duration offset{0};
+  };
+  thread_local Reading reading;
+  const auto since = std::chrono::duration_cast<system_clock::duration>(time.time_since_epoch());
+  if (time >= reading.ends) reading = {time + std::chrono::seconds(1), system_clock::now().time_since_epoch() - since};
+  return system_clock::time_point(since + reading.offset);
+}
+
+}  // namespace
+
 void ContextAccess::begin(Context& c, Host* host, std::uint64_t id_seed, std::uint64_t id_number, std::string_view peer_address) {
   c.host_ = host;
   c.id_seed_ = id_seed;
   c.id_number_ = id_number;
   c.client_address_ = c.peer_address_ = peer_address;
   c.bytes_received_ = 0;  // content that was dropped behind the last response has moved it
-  c.started_ = std::chrono::system_clock::now();
-  c.started_steady_ = std::chrono::steady_clock::now();
+  c.received_steady_ = c.started_steady_ = std::chrono::steady_clock::now();
+  c.started_ = system_time(c.started_steady_);
   c.thread_ = std::this_thread::get_id();
 }
 
@@ -127,6 +145,7 @@ void ContextAccess::end(Context& c) {
   c.route_ = c.client_address_ = c.peer_address_ = c.consumer_ = c.id_ = {};
   c.client_scheme_ = "http";
   c.bytes_sent_ = c.bytes_received_ = 0;
+  c.ended_steady_ = {};
   c.entered_ = 0;
   c.arena_.clear();
 }

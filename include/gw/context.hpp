@@ -109,8 +109,10 @@ class GW_EXPORT Context {
   void set_consumer(std::string_view name);
   /// When the first byte of the request arrived.
   std::chrono::system_clock::time_point started() const noexcept { return started_; }
-  /// Time since then.
-  std::chrono::nanoseconds elapsed() const noexcept { return std::chrono::steady_clock::now() - started_steady_; }
+  /// Time since then; in `done` hooks, until the response ended: the same for all of them.
+  std::chrono::nanoseconds elapsed() const noexcept {
+    return (ended_steady_ != std::chrono::steady_clock::time_point() ? ended_steady_ : std::chrono::steady_clock::now()) - started_steady_;
+  }
   /// Bytes of response content sent so far; complete in `done`.
   std::uint64_t bytes_sent() const noexcept { return bytes_sent_; }
   /// Bytes of request content that were read so far, by whoever reads it. What is read only to be
@@ -168,6 +170,8 @@ class GW_EXPORT Context {
   std::string_view consumer_;
   std::chrono::system_clock::time_point started_;
   std::chrono::steady_clock::time_point started_steady_;
+  std::chrono::steady_clock::time_point received_steady_;
+  std::chrono::steady_clock::time_point ended_steady_;  // or the epoch
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t bytes_received_ = 0;
   std::uint64_t id_seed_ = 0;
@@ -197,8 +201,11 @@ struct ContextAccess {
     c.started_ -= std::chrono::duration_cast<std::chrono::system_clock::duration>(c.started_steady_ - at);
     c.started_steady_ = at;
   }
-  /// When the request began, by the clock that never jumps.
-  static std::chrono::steady_clock::time_point started(const Context& c) { return c.started_steady_; }
+  /// When `begin` was called, by the clock that never jumps: for whoever needs the time of a request rather than of its own call, and
+  /// need not look at a clock.
+  static std::chrono::steady_clock::time_point received(const Context& c) { return c.received_steady_; }
+  /// The response has ended, now.
+  static void set_ended(Context& c) { c.ended_steady_ = std::chrono::steady_clock::now(); }
   static void set_route(Context& c, std::string_view name) { c.route_ = name; }
   /// Takes the parameters of a match over: values with an escape are decoded into the context's
   /// memory, the others stay views into the path.

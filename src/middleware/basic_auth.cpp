@@ -134,7 +134,7 @@ Task<> BasicAuth::operator()(Context& c, Next next) const {
 
   // Of all that the client sent, before anything of it is decoded. The request's own time spares a look at the clock.
   const Fingerprint fingerprint = detail::siphash(s.secret, *token);
-  const std::string* user = s.remembered.find(fingerprint, detail::ContextAccess::started(c));
+  const std::string* user = s.remembered.find(fingerprint, detail::ContextAccess::received(c));
   if (!user) {
     const std::optional<detail::NamedPassword> credentials = detail::parse_basic(*token);
     if (!credentials) co_return detail::refuse(c, s.challenge);

@@ -61,9 +61,7 @@ struct Quota {
 // Whole seconds: a client that waits so long does not come too early.
 std::uint64_t seconds(std::uint64_t nanoseconds) { return (nanoseconds + 999'999'999) / 1'000'000'000; }
 
-void tell(Context& c) {
-  if (!c.find_slot<Quota>()) return;
-  Quota& quota = c.slot<Quota>();
+void tell(Context& c, Quota& quota) {
   quota.set(c.res.headers, 0, "RateLimit-Limit", quota.limit);
   quota.set(c.res.headers, 1, "RateLimit-Remaining", quota.remaining);
   quota.set(c.res.headers, 2, "RateLimit-Reset", seconds(quota.reset));
@@ -81,14 +79,15 @@ class RateLimiter {
 
   /// Counts a request and refuses it if it is one too many.
   void request(Context& c) const {
-    const auto now = std::chrono::nanoseconds(options_.now().time_since_epoch()).count();
+    const auto time = options_.now ? options_.now() : ContextAccess::received(c);
+    const auto now = std::chrono::nanoseconds(time.time_since_epoch()).count();
     const Verdict verdict = table_->take(key_of(c), static_cast<std::uint64_t>(now), rate_);
     Quota& quota = c.slot<Quota>();
     quota.tighten(rate_.burst, verdict);
     if (verdict.is_granted) return;
     c.fail(Failure(Error::rate_limited, Origin::client));
     quota.set(c.res.headers, 3, "Retry-After", seconds(verdict.retry));
-    tell(c);
+    tell(c, quota);
   }
 
   /// Whether what `other` has counted means the same here.
@@ -122,7 +121,9 @@ class RateLimiter {
 RateLimit::RateLimit(RateLimitOptions options) : limiter_(std::make_shared<const detail::RateLimiter>(std::move(options))) {}
 
 void RateLimit::request(Context& c) const { limiter_->request(c); }
-void RateLimit::response(Context& c) const { detail::tell(c); }
+void RateLimit::response(Context& c) const {
+  if (c.find_slot<detail::Quota>()) detail::tell(c, c.slot<detail::Quota>());
+}
 
 RateLimit RateLimit::inherit(const RateLimit& old) const {
   if (!limiter_->counts_like(*old.limiter_)) return *this;

@@ -302,6 +302,7 @@ bool Exchange::wants_rest() const noexcept {
 }
 
 void Exchange::end() {
+  ContextAccess::set_ended(context);
   pipeline_->done(context);
   count(metrics_->of(worker_.index), context);
   worker_.counters.requests.down();

@@ -83,6 +83,7 @@ void end(gw::Context& c, const gw::Pipeline& pipeline) {
   if (c.failure()) std::abort();
   ContextAccess::set_head_sent(c);
   ContextAccess::add_bytes_sent(c, 2326);
+  ContextAccess::set_ended(c);
   pipeline.done(c);
   ContextAccess::end(c);
 }

@@ -226,6 +226,21 @@ TEST_CASE("context: a context that ended is as good as a new one") {
   CHECK(c.elapsed() >= std::chrono::nanoseconds(0));
 }
 
+TEST_CASE("context: the duration stands still once the response has ended") {
+  gw::Context c;
+  ContextAccess::begin(c, nullptr, 1, 1, "192.0.2.7");
+  ContextAccess::set_ended(c);
+  const auto once = c.elapsed();
+  while (std::chrono::steady_clock::now() - ContextAccess::received(c) <= once) {}
+  CHECK(c.elapsed() == once);
+  ContextAccess::end(c);
+  ContextAccess::begin(c, nullptr, 1, 2, "192.0.2.7");
+  while (c.elapsed() <= std::chrono::nanoseconds(0)) {}
+  const auto apart = c.started() - std::chrono::system_clock::now();
+  CHECK(std::chrono::abs(apart) < std::chrono::seconds(10));
+  ContextAccess::end(c);
+}
+
 TEST_CASE("context: parameters arrive decoded, the others as they are") {
   const std::vector<std::string> names{"name", "plain", "slash", "broken"};
   const std::string_view plain = "plain";

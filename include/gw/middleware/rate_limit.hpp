@@ -31,7 +31,7 @@ struct RateLimitOptions {
   RateLimitBy by = RateLimitBy::client;                   ///< without consumer or header it is the client
   std::string header = {};                                ///< the name, for `RateLimitBy::header`
   std::size_t size = 65'536;                              ///< how many keys are remembered, 1 to 10,000,000: 64 bytes each
-  std::chrono::steady_clock::time_point (*now)() = &std::chrono::steady_clock::now;  ///< for tests
+  std::chrono::steady_clock::time_point (*now)() = nullptr;  ///< for tests; null: when the request was there
 };
 
 /// Grants each key `rate` requests per `per`, evenly, and `burst` of them at once. The others are answered

@@ -1,9 +1,12 @@
 #include "explain.hpp"
 
 #include "h1/codec.hpp"
+#include "middleware/preflight.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/worker.hpp"
 #include "route_precedence.hpp"
+
+#include <gw/middleware/cors.hpp>
 
 #include <algorithm>
 #include <string_view>
@@ -35,8 +38,9 @@ class Declared final : public Body::Source {
 // The request as a client would write it, so that it is read as a client's.
 std::string wire_text(const Request& request) {
   std::string text;
-  text.append(to_string(request.method)).append(" ").append(request.target()).append(" HTTP/1.1\r\n");
-  if (!request.headers.has("host")) text += "Host: localhost\r\n";
+  const bool is_http10 = request.version == Version::http10;
+  text.append(to_string(request.method)).append(" ").append(request.target()).append(is_http10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  if (!is_http10 && !request.headers.has("host")) text += "Host: localhost\r\n";
   for (const auto& [name, value] : request.headers) text.append(name).append(": ").append(value).append("\r\n");
   const std::size_t size = request.body.text().size();
   if (size > 0 && !request.headers.has("content-length") && !request.headers.has("transfer-encoding"))
@@ -47,7 +51,10 @@ std::string wire_text(const Request& request) {
 class Explainer {
  public:
   Explainer(const std::shared_ptr<const proxy::Snapshot>& snapshot, const Request& request, std::string_view peer, const Networks* trusted)
-      : snapshot_(*snapshot), peer_{peer.empty() ? client_address : peer, 0, is_trusted(peer, trusted) ? trusted : nullptr}, text_(wire_text(request)), codec_(snapshot->limits) {
+      : snapshot_(*snapshot),
+        peer_{peer.empty() ? client_address : peer, 0, is_trusted(peer, trusted) ? trusted : nullptr},
+        text_(wire_text(request)),
+        codec_(snapshot->limits) {
     shared_.pseudonym = "<gateway>";
     worker_.publish(snapshot);
     result_.request = std::string(to_string(request.method)) + ' ' + std::string(request.target());
@@ -71,6 +78,10 @@ class Explainer {
     if (&handler == &snapshot_.bad_path) list_lost_on_bad_path();
     else list_lost(route);
     for (const Stage& stage : (route ? route->pipeline : snapshot_.unrouted).stages()) result_.stages.push_back(stage.name());
+    if (is_answered_by_cors()) {
+      result_.status = 204;
+      return std::move(result_);
+    }
     const bool is_taken = route && &handler == &route->handler;
     if (is_taken && route->forward) forward(*route->forward);
     else if (is_taken && route->runs_user_code) result_.is_handler = true;
@@ -92,6 +103,12 @@ class Explainer {
     for (const auto& route : snapshot_.routes)
       if (route->name == name) return route.get();
     return nullptr;
+  }
+
+  // No stage runs here, but this one answers all preflights alike, and most of them are for methods that no route takes.
+  bool is_answered_by_cors() const {
+    const auto& stages = result_.stages;
+    return detail::is_preflight(exchange_.context.req) && std::find(stages.begin(), stages.end(), Cors::stage_name) != stages.end();
   }
 
   // A path that cannot be read was compared with nothing.

@@ -11,7 +11,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <stdexcept>
@@ -49,22 +48,20 @@ struct Question {
   std::string target = "/";
   std::vector<std::string> fields;  // "name: value"
   std::string peer;
+  bool is_http10 = false;
   bool wants_json = false;
 };
 
-// Throws std::invalid_argument for what is no request.
+// Views the question. Throws std::invalid_argument for what is no request.
 gw::Request request_of(const Question& question) {
   const auto method = gw::parse_method(question.method);
   if (!method) throw std::invalid_argument("unknown method: " + question.method);
-  // "http://host/path" is a path and a Host field, whatever -H says (RFC 9112 3.2.2).
-  std::string target = question.target, host;
-  if (constexpr std::string_view scheme = "http://"; target.starts_with(scheme)) {
-    const std::size_t end = std::min(target.find_first_of("/?", scheme.size()), target.size());
-    host = target.substr(scheme.size(), end - scheme.size());
-    target.erase(0, end);
-    if (!target.starts_with('/')) target.insert(0, 1, '/');
-  }
-  gw::Request request(*method, target);
+  // "http://host/path" is read where the rest is, as it overrules the Host field (RFC 9112 3.2.2).
+  const std::string_view target = question.target;
+  const bool is_url = gw::iequals(target.substr(0, 7), "http://") || gw::iequals(target.substr(0, 8), "https://");
+  gw::Request request(*method, is_url ? "/" : target);
+  if (is_url) request.borrow_target(target, target, {}, false, {});
+  if (question.is_http10) request.version = gw::Version::http10;
   for (const std::string& field : question.fields) {
     const std::size_t colon = field.find(':');
     if (colon == std::string::npos) throw std::invalid_argument("a header is written \"name: value\": " + field);
@@ -72,7 +69,6 @@ gw::Request request_of(const Question& question) {
     const std::size_t end = field.find_last_not_of(" \t");
     request.headers.add(field.substr(0, colon), value == std::string::npos ? "" : field.substr(value, end + 1 - value));
   }
-  if (!host.empty()) request.headers.set("Host", host);
   return request;
 }
 
@@ -104,6 +100,7 @@ int main(int argc, char** argv) {
   explain_command->add_option("TARGET", question.target, "/path?query, or http://host/path?query")->required();
   explain_command->add_option("-H,--header", question.fields, "\"name: value\"; more than once for more")->allow_extra_args(false);
   explain_command->add_option("--peer", question.peer, "IP address that the request comes from, to the first listener");
+  explain_command->add_flag("--http1.0", question.is_http10, "The request is one of HTTP/1.0, which may have no Host");
   explain_command->add_flag("--json", question.wants_json, "Print JSON");
   CLI::App* demo_command = cli.add_subcommand("demo", "Run two small services, foo and bar, and a gateway in front of them");
   demo_command->add_option("--port", port, "Where the gateway listens on 127.0.0.1")->capture_default_str();

@@ -215,10 +215,10 @@ class GW_EXPORT Gateway {
   Response dispatch(Method method, std::string_view target, Body body = {}) { return dispatch(Request(method, target, std::move(body))); }
 
   /// What would happen to `request`: which route takes it, why the others do not, and the head that would go upstream, made by the
-  /// code that serves requests. No stage and no handler of the program runs, and nothing is sent. A request without Host is for
-  /// `localhost`. `peer` is the IP address that it comes from, to the first listener: whether that is trusted decides who the client is
-  /// (docs/client_address.md); without it the client is anybody and not trusted. Before start it compiles the present configuration, and
-  /// throws `ConfigError` as `check` does.
+  /// code that serves requests. No stage and no handler of the program runs, and nothing is sent. A request of HTTP/1.1 without
+  /// Host is for `localhost`. `peer` is the IP address that it comes from, to the first listener: whether that is trusted decides who the
+  /// client is (docs/client_address.md); without it the client is anybody and not trusted. Before start it compiles the present
+  /// configuration, and throws `ConfigError` as `check` does.
   ///
   ///     std::cout << app.explain(gw::Request(gw::Method::get, "/users/7")).text();
   Explanation explain(const Request& request, std::string_view peer = {});

@@ -1,5 +1,7 @@
 #include <gw/middleware/cors.hpp>
 
+#include "middleware/preflight.hpp"
+
 #include <algorithm>
 #include <string_view>
 
@@ -74,11 +76,6 @@ std::string joined(const std::vector<std::string>& names) {
 bool is_of_cors(std::string_view name) {
   constexpr std::string_view prefix = "access-control-";
   return name.size() > prefix.size() && iequals(name.substr(0, prefix.size()), prefix);
-}
-
-/// Whether a browser asks for permission (Fetch 3.3.2: a CORS-preflight request).
-bool is_preflight(const Request& request) {
-  return request.method == Method::options && request.headers.has("access-control-request-method") && request.headers.has("origin");
 }
 
 }  // namespace
@@ -165,7 +162,7 @@ Cors::Cors(CorsOptions options) {
 }
 
 void Cors::request(Context& c) const {
-  if (c.req.method != Method::options || !is_preflight(c.req)) return;
+  if (!detail::is_preflight(c.req)) return;
   const State& s = *state_;
   c.reply(204);
   if (!s.answer(c)) return;

@@ -1,4 +1,5 @@
 #include <gw/gateway.hpp>
+#include <gw/middleware/cors.hpp>
 
 #include "route_precedence.hpp"
 
@@ -130,6 +131,45 @@ TEST_CASE("explain: what gw answers itself, and nothing of the program runs") {
   two_hosts.headers.add("Host", "a b");
   CHECK(app.explain(two_hosts).status == 400);
   CHECK_FALSE(has_run);
+}
+
+TEST_CASE("explain: a preflight is answered by cors, also where no route takes its method") {
+  gw::Gateway app = gateway();
+  app.path("/get").name("get").methods({Method::get}).use(gw::cors({.origins = {"https://app.example"}})).forward("one");
+  app.path("/any").name("any").use(gw::cors({.origins = {"https://app.example"}})).forward("one");
+  app.path("/none").name("none").methods({Method::get}).forward("one");
+  const auto ask = [&](const char* target, const char* asked_method) {
+    gw::Request request(Method::options, target);
+    request.headers.add("Origin", "https://app.example");
+    if (asked_method) request.headers.add("Access-Control-Request-Method", asked_method);
+    return app.explain(request);
+  };
+  struct Case {
+    const char* target;
+    const char* asked_method;
+    int status;
+    const char* route;
+  };
+  const Case cases[] = {{"/get", "GET", 204, "get"},  {"/get", "PUT", 405, ""},  {"/get", nullptr, 405, ""},
+                        {"/any", "GET", 204, "any"}, {"/any", nullptr, 0, "any"}, {"/none", "GET", 405, "none"}};
+  for (const Case& c : cases) {
+    CAPTURE(c.target);
+    CAPTURE(c.asked_method);
+    const gw::Explanation e = ask(c.target, c.asked_method);
+    CHECK(e.status == c.status);
+    CHECK(e.route.value_or("") == c.route);
+    CHECK(e.head.empty() == (c.status != 0));
+  }
+}
+
+TEST_CASE("explain: a request of HTTP/1.0 may have no Host") {
+  gw::Gateway app = gateway();
+  app.prefix("/").forward("one");
+  gw::Request request(Method::get, "/");
+  request.version = gw::Version::http10;
+  CHECK(app.explain(request).head == std::vector<std::string>{"GET / HTTP/1.1", "Host: 10.0.0.1:8080", "Via: 1.0 <gateway>",
+                                                              "X-Forwarded-For: <client address>", "X-Forwarded-Proto: http",
+                                                              "X-Forwarded-Port: <listener port>"});
 }
 
 TEST_CASE("explain: as text and as JSON") {

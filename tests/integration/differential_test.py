@@ -186,7 +186,8 @@ class Recorder:
     def __init__(self):
         self.streams, self.faults = [], []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.port = self.listener.getsockname()[1]
+        self.address = "127.0.0.1:%d" % self.port
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -227,6 +228,14 @@ class Recorder:
                 except OSError:
                     return
 
+    @property
+    def requests(self):
+        """Those that came, as heads that can be compared with explanations."""
+        found = []
+        for stream in self.streams:
+            wire.Questions(found).feed(bytes(stream))
+        return found
+
     def close(self):
         try:
             self.listener.shutdown(socket.SHUT_RDWR)
@@ -236,11 +245,12 @@ class Recorder:
 
 
 class Differential(MetricsCase):
-    limit = 180
+    limit = 240
 
     def setUp(self):
         super().setUp()
         self.recorder = Recorder()
+        self.origins.append(self.recorder)
         self.addCleanup(self.recorder.close)
         self.log = self.directory / "access.log"
         # One worker: what a message leaves behind on a connection to the upstream meets the requests that follow.

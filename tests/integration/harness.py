@@ -1,9 +1,10 @@
 """Starts the built gw and what stands around it, and ends all of it.
 
+What is asked of a gateway is compared with what `gw explain` says (explaining.py).
+
 A test file calls `harness.main()`; it is run with the path of gw: `reload_test.py build/dev/gw [TEST...]`. Processes are awaited
 by what they say or by connecting, and ended by pid. Ports are those that the system gives. No test depends on another.
 """
-import functools
 import json
 import os
 import pathlib
@@ -25,6 +26,7 @@ import wire
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Sanitizers change how much memory and time everything takes.
 IS_SANITIZED = os.environ.get("GW_SANITIZER") == "1"
+LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
 NO_ROUTE = b'{"message":"no Route matched with those values"}'
 
 gw_program = None
@@ -37,7 +39,15 @@ def main():
         sys.exit("usage: %s GW [TEST...]" % sys.argv[0])
     # Test files import this module under its name; the program is kept there.
     gw_program = str(pathlib.Path(sys.argv.pop(1)).resolve())
+    tests = {name for case in vars(sys.modules["__main__"]).values() if isinstance(case, type) for name in dir(case)}
+    if not tests.issuperset(explaining.exemptions(file_name())):
+        sys.exit("explaining.EXEMPT names what is no test: %s" % (explaining.exemptions(file_name()).keys() - tests))
     unittest.main(module="__main__", verbosity=2)
+
+
+def file_name():
+    """"reload" of reload_test.py, which runs."""
+    return pathlib.Path(sys.argv[0]).stem.removesuffix("_test")
 
 
 def free_port():
@@ -126,24 +136,47 @@ class Process:
 
 
 class Gateway(Process):
-    """A running gw. Its configuration is a dict, written as JSON; `in_use` is the text that it serves with."""
+    """A running gw. Its configuration is a dict, written as JSON."""
 
     def __init__(self, config, directory):
         self.directory = pathlib.Path(directory)
         self.file = self.directory / "gw.json"
+        self.comparison = explaining.Comparison(self)
         self.write(config)
-        self.in_use = self.file.read_text()
         super().__init__([gw_program, "run", str(self.file)], directory)
 
     def wait_ready(self):
         """Waits until it listens everywhere; then `port` is its first port and `ports` are all."""
-        self.wait_log(r"listening on", len(self.config["listen"]))
-        self.ports = [int(m[1]) for m in (re.search(r"listening on .*:(\d+)$", line) for line in self.lines) if m]
+        self.wait_log(r" listening on", len(self.config["listen"]))
+        self.take_into_use()
         self.port = self.ports[0]
 
+    def take_into_use(self):
+        """Notes the configuration that was written, and where clients can connect."""
+        self.config_in_use = self.config
+        self.ports = [int(m[1]) for m in (re.search(r" listening on .*:(\d+)$", line) for line in self.lines) if m]
+        self.comparison.begin(self.config, [*self.ports, *map(int, re.findall(r':(\d+)"', json.dumps(self.config["listen"])))])
+
+    def admin_port(self):
+        """Where the admin listener is; None if gw does not run or has none."""
+        ports = [int(m[1]) for m in (re.search(r"admin listener on .*:(\d+)$", line) for line in self.lines) if m]
+        return ports[-1] if ports and self.process.poll() is None and self.config_in_use.get("admin") else None
+
+    def requests_by_route(self):
+        """How many requests it has counted, by route and status."""
+        with wire.Client(self.admin_port()) as client:
+            text = client.request(target="/metrics").body.decode()
+        counts = {}
+        for labels, count in re.findall(r"^gw_requests_total\{(.*)\} (\d+)$", text, re.MULTILINE):
+            values = {name: re.sub(r"\\(.)", r"\1", value) for name, value in LABEL.findall(labels)}
+            key = (values["route"], values["status"])
+            counts[key] = counts.get(key, 0) + int(count)
+        return counts
+
     def write(self, config):
-        """Writes the configuration, with defaults that suit a test."""
-        self.config = {"listen": ["127.0.0.1:0"], "workers": 2, **config}
+        """Writes the configuration, with defaults that suit a test. What is None is left out."""
+        self.config = {"listen": ["127.0.0.1:0"], "admin": {"listen": "127.0.0.1:0"}, "workers": 2, **config}
+        self.config = {name: value for name, value in self.config.items() if value is not None}
         self.config["timeouts"] = {"drain": "5s", **config.get("timeouts", {})}
         self.file.write_text(json.dumps(self.config, indent=1))
 
@@ -153,7 +186,7 @@ class Gateway(Process):
         before = self.count("configuration reloaded")
         self.signal(signal.SIGHUP)
         self.wait_log("configuration reloaded", before + 1)
-        self.in_use = self.file.read_text()
+        self.take_into_use()
 
     def peak_memory(self):
         """The most memory that was resident at a time, in bytes."""
@@ -176,11 +209,20 @@ class Gateway(Process):
         return None
 
 
+def note_curl(said):
+    """Notes the requests that curl says it has sent, with -v."""
+    port = re.search(rb"^\* .*onnect\w+ to .* port (\d+)", said, re.MULTILINE)
+    heads = b"".join(re.findall(rb"^> (.*\r\n)", said, re.MULTILINE))
+    for head in heads.split(b"\r\n\r\n")[:-1]:
+        wire.note(int(port[1]), head + b"\r\n\r\n")
+
+
 class Wrk:
     """A run of wrk in the background."""
 
     def __init__(self, port, target="/", connections=64, seconds=2):
         need("wrk")
+        wire.note(port, b"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % (target.encode(), port))
         self.process = subprocess.Popen(["wrk", "-t2", "-c%d" % connections, "-d%ds" % seconds, "http://127.0.0.1:%d%s" % (port, target)],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -216,16 +258,17 @@ class TestCase(unittest.TestCase):
 
         signal.signal(signal.SIGALRM, cut)
         signal.alarm(limit)
+        self.restart_limit = lambda: signal.alarm(limit)
         self.addCleanup(signal.alarm, 0)
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="gw-test-"))
         self.addCleanup(shutil.rmtree, self.directory, True)
-        self.origins, self.record = [], explaining.Record()
-        self.addCleanup(self.record.compare, self, self.origins)
+        self.origins, self.gateways = [], []
+        self.addCleanup(wire.observed.clear)
 
     def origin(self, answer=origin.reply_ok, **options):
         made = origin.Origin(answer, **options)
-        self.origins.append(made)
         self.addCleanup(made.close)
+        self.origins.append(made)
         return made
 
     def gateway(self, config):
@@ -235,7 +278,17 @@ class TestCase(unittest.TestCase):
         self.addCleanup(gateway.kill)
         gateway.wait_ready()
         self.addCleanup(self.finish, gateway)
+        self.gateways.append(gateway)
+        self.addCleanup(self.compare)
         return gateway
+
+    def compare(self):
+        """Compares what all gateways did with what `gw explain` says, while none of them has ended."""
+        self.restart_limit()
+        gateways, self.gateways = self.gateways, []
+        if gateways:
+            exempt = explaining.exemptions(file_name()).get(self._testMethodName)
+            explaining.check_all(self, [gateway.comparison for gateway in gateways], self.origins, exempt)
 
     def in_front_of(self, *origins, **config):
         """A gateway that forwards everything to one upstream of these origins; `upstream` are more options of it."""
@@ -254,24 +307,23 @@ class TestCase(unittest.TestCase):
         return process
 
     def client(self, gateway, **options):
-        """A client connection to a gateway, whose requests are explained when the test ends, or to a port."""
-        is_gateway = not isinstance(gateway, int)
-        record = functools.partial(self.record.add, gateway) if is_gateway else None
-        made = wire.Client(gateway.port if is_gateway else gateway, record=record, **options)
+        """A client connection to a gateway, or to a port."""
+        made = wire.Client(gateway if isinstance(gateway, int) else gateway.port, **options)
         self.addCleanup(made.close)
         return made
 
     def ask(self, gateway, method="GET", target="/", **options):
         """One request on a connection of its own."""
-        with self.client(gateway) as client:
+        with wire.Client(gateway.port) as client:
             return client.request(method, target, **options)
 
     def curl(self, *arguments, status=0):
         """Runs curl; what it wrote."""
         need("curl")
-        done = subprocess.run(["curl", "-sS", "--noproxy", "*", "-m", "30", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        done = subprocess.run(["curl", "-sSv", "--noproxy", "*", "-m", "30", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)
         self.assertEqual(done.returncode, status, done.stderr)
+        note_curl(done.stderr)
         return done.stdout
 
     def assert_message(self, response, status, message=None):

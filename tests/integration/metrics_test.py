@@ -9,7 +9,7 @@ import threading
 import harness
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{(.*)\})? (\S+)')
-LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
+LABEL = harness.LABEL
 COMBINED = re.compile(r'\S+ - \S+ \[[^]]*\] "[A-Z]+ (\S+) HTTP/1\.[01]" (\d{3}) (\d+) "[^"]*" "[^"]*"')
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
@@ -309,7 +309,7 @@ class Admin(MetricsCase):
         gw.reload({**gw.config, "admin": {"listen": "127.0.0.1:%d" % second}})
         self.assertFalse(harness.accepts(first))
         self.assertEqual(self.client(second).request(target="/health").status, 200)
-        gw.reload({"routes": routes})
+        gw.reload({"admin": None, "routes": routes})
         self.assertFalse(harness.accepts(second))
         self.assertEqual(self.ask(gw).status, 502)
         gw.reload({"admin": {"listen": "127.0.0.1:%d" % first}, "routes": routes})

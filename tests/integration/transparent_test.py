@@ -11,6 +11,7 @@ import subprocess
 import threading
 
 import harness
+import wire
 
 MIB = 1024 * 1024
 
@@ -64,6 +65,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.heads.append((self.request_version, self.requestline.rsplit(" ", 1)[0], list(self.headers.items())))
+        if "via" in self.headers:
+            self.server.requests.append(wire.Asked("", self.command, self.path, self.request_version, self.headers.items()))
         digest, size = hashlib.sha256(), 0
         for piece in self.content():
             digest.update(piece)
@@ -111,7 +114,9 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.heads, self.next_event = [], threading.Semaphore(0)
-        self.address = "127.0.0.1:%d" % self.server_address[1]
+        self.requests = []  # that came through gw
+        self.port = self.server_address[1]
+        self.address = "127.0.0.1:%d" % self.port
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_):
@@ -174,10 +179,11 @@ class Transparent(harness.TestCase):
         heads, body = self.directory / "curl.heads", self.directory / "curl.body"
         for file in (heads, body):
             file.unlink(missing_ok=True)
-        command = ["curl", "-sS", "--noproxy", "*", "-m", "60", "-D", str(heads), "-o", str(body),
+        command = ["curl", "-sSv", "--noproxy", "*", "-m", "60", "-D", str(heads), "-o", str(body),
                    "-w", "%{size_download} %{num_redirects} %{http_version} %{size_upload}", *arguments, "http://%s%s" % (base, path)]
         stdin = {"input": data} if data is not None else {"stdin": subprocess.DEVNULL}
         done = subprocess.run(command, **stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        harness.note_curl(done.stderr)
         counts, uploaded = done.stdout.decode().rsplit(" ", 1)
         return Outcome(done.returncode, read_heads(heads.read_bytes().decode("latin-1")), body.read_bytes() if body.exists() else None, counts,
                        int(uploaded))
@@ -192,6 +198,7 @@ class Transparent(harness.TestCase):
     def start(self):
         server = Server()
         self.addCleanup(server.close)
+        self.origins.append(server)
         gw = self.gateway({"routes": [{"prefix": "/", "forward": "http://" + server.address}]})
         return server, gw
 

@@ -153,12 +153,106 @@ class Response:
         return self.fields.get(name)
 
 
+class Asked:
+    """A request that a client has sent, or begun to send. Its `status` and `location` are those of its answer, once that was read."""
+
+    def __init__(self, peer, method, target, version, fields):
+        self.peer, self.method, self.target, self.version, self.fields = peer, method, target, version, fields
+        self.is_chunked, self.is_whole, self.status, self.location = False, False, None, None
+
+    def __repr__(self):
+        return "%s %s %s %r -> %s" % (self.method, self.target, self.version, self.fields, self.status)
+
+
+class Questions:
+    """Finds the requests in what a client sends, up to the first bytes that are no HTTP. Content is only counted."""
+
+    def __init__(self, found, peer="127.0.0.1"):
+        self.found, self.peer, self.mine, self.answered = found, peer, [], 0  # `found` is of all clients
+        self.take, self.line, self.lines, self.content = self.take_head, b"", [], 0
+        self.has_begun = False
+
+    def feed(self, data):
+        view = memoryview(data)
+        while view and self.take:
+            if self.content:
+                count = min(self.content, len(view))
+                self.content -= count
+                view = view[count:]
+                if not self.content and self.take == self.take_head:
+                    self.mine[-1].is_whole = True
+                continue
+            known = len(self.line)
+            self.line += bytes(view[:65536])
+            end = self.line.find(b"\r\n")
+            if end < 0:
+                view = view[65536:]
+                continue
+            line, self.line = self.line[:end], b""
+            view = view[end + 2 - known:]
+            try:
+                self.take(line)
+            except Malformed:
+                self.take = None
+
+    def take_head(self, line):
+        # One empty line may come before a request (RFC 9112 2.2).
+        if line or not self.has_begun:
+            self.has_begun = True
+            self.lines += [line] if line else []
+            return
+        (first, *lines), self.lines, self.has_begun = self.lines or [b""], [], False
+        match = REQUEST_LINE.fullmatch(first)
+        if not match:
+            raise Malformed("first line %r" % first)
+        asked = Asked(self.peer, *(part.decode("latin-1") for part in match.groups()), Fields(read_field(field) for field in lines))
+        self.found.append(asked)
+        self.mine.append(asked)
+        framing = framing_of(Fields((name, value.lower()) for name, value in asked.fields))
+        asked.is_chunked = framing == "chunked"
+        if asked.is_chunked:
+            self.take = self.take_size
+        else:
+            self.content = framing or 0
+            asked.is_whole = not framing
+
+    def take_size(self, line):
+        match = re.fullmatch(rb"([0-9A-Fa-f]+)(?:;.*)?", line)
+        if not match:
+            raise Malformed("chunk size %r" % line)
+        # What follows the last chunk are trailers, else content and the end of its line.
+        size = int(match[1], 16)
+        if size:
+            self.content = size + 2
+        else:
+            self.take = self.take_trailer
+
+    def take_trailer(self, line):
+        if not line:
+            self.mine[-1].is_whole = True
+            self.take = self.take_head
+
+    def answer(self, response):
+        """Takes the next answer; one more than there are requests answers bytes that are no HTTP."""
+        if self.answered < len(self.mine):
+            asked = self.mine[self.answered]
+            asked.status, asked.location = response.status, ", ".join(response.fields.all("location"))
+        self.answered += 1
+
+
+# What is asked at these ports is recorded in the lists here.
+observed = {}
+
+
+def note(port, data):
+    """Notes what a client that is none of this module's has sent, of which no answer is known."""
+    Questions(observed.get(port, [])).feed(data)
+
+
 class Client:
     """A client connection on which a test writes bytes and reads responses."""
 
-    def __init__(self, port, timeout=10, receive_buffer=None, record=None, source=None):
-        """`record(method, target, fields, body, version)` notes each request; the statuses of its responses are appended to what it returns."""
-        self.record, self.unanswered = record, []
+    def __init__(self, port, timeout=10, receive_buffer=None, source=None):
         self.socket = socket.socket()
         if source:
             self.socket.bind((source, 0))
@@ -168,6 +262,7 @@ class Client:
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = Reader(self.socket)
+        self.questions = Questions(observed.get(port, []), self.socket.getsockname()[0])
 
     def __enter__(self):
         return self
@@ -179,12 +274,12 @@ class Client:
         self.socket.close()
 
     def send(self, data):
-        self.socket.sendall(data if isinstance(data, (bytes, memoryview)) else data.encode("latin-1"))
+        data = data if isinstance(data, (bytes, memoryview)) else data.encode("latin-1")
+        self.questions.feed(data)
+        self.socket.sendall(data)
 
     def ask(self, method="GET", target="/", fields=(), body=None, version="HTTP/1.1"):
         """Sends a request; a body gets a Content-Length."""
-        if self.record:
-            self.unanswered.append(self.record(method, target, fields, body, version))
         lines = ["%s %s %s" % (method, target, version), "Host: test.example"]
         lines += ["%s: %s" % field for field in fields]
         if body is not None:
@@ -201,8 +296,7 @@ class Client:
             (version, status, reason), fields = read
             response = Response(version, status, reason, fields, interim)
             if response.status >= 200 or response.status == 101:
-                if self.unanswered:
-                    self.unanswered.pop(0).append(response.status)
+                self.questions.answer(response)
                 return response
             interim.append(response)
 

@@ -12,11 +12,13 @@
 #include "proxy/worker.hpp"
 #include "support/memory_transport.hpp"
 
+#include <asio/executor_work_guard.hpp>
 #include <doctest/doctest.h>
 
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -192,6 +194,15 @@ class World {
     settle();
   }
 
+  /// Time stands still from now on but for `pass`, so that no deadline comes because the machine is slow. Before all else.
+  void hold_time() {
+    work_.emplace(worker.io.get_executor());
+    // The wheel asks for its clock when the first deadline is armed; this one stays, and `finish` ends the clock.
+    worker.wheel.arm(held_, std::chrono::hours(24 * 365));
+    worker.finish();
+    settle();
+  }
+
   /// A client that connects now.
   std::shared_ptr<MemoryTransport> client(std::size_t fragment = MemoryTransport::whole, std::size_t room = MemoryTransport::whole) {
     auto transport = std::make_shared<MemoryTransport>(worker.io, worker.wheel, faults, fragment, room);
@@ -285,6 +296,8 @@ class World {
 
  private:
   gw::Duration passed_{0};
+  gw::net::Wheel::Deadline held_{[](void*) {}, nullptr};
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
 
   struct Counter {
     Counts* counts;

@@ -18,6 +18,7 @@ const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 /// Plays a script without faults and checks what everybody got.
 void play(const Script& script, std::size_t fragment, std::size_t room) {
   World world(add_script_routes);
+  world.hold_time();
   const auto upstream = world.upstream(fragment, room);
   upstream->responses = script.upstream;
   upstream->when = script.when;
@@ -25,7 +26,7 @@ void play(const Script& script, std::size_t fragment, std::size_t room) {
   upstream->ends = script.upstream_ends;
   const auto client = world.client(fragment, room);
   const ScriptedClient part(script, *client);
-  world.run();
+  world.run_in_no_time();
 
   const std::vector<Message> got = read_responses(client->written(), script.methods);
   REQUIRE(got.size() == script.to_client.size());

@@ -36,6 +36,7 @@ struct Play {
 class Stage {
  public:
   explicit Stage(const Play& play) : world(add_script_routes), play_(play) {
+    world.hold_time();
     world.accept(
         [&script = play.script](UpstreamPeer& peer) {
           peer.when = script.when;

@@ -14,7 +14,7 @@ function(gw_unit_tests)
     string(REPLACE "/" "." name ${name})
     add_test(NAME unit.${name} COMMAND gw_unit "--source-file=*/unit/${file}")
     # A pattern that matches nothing would pass without having tested anything.
-    set_tests_properties(unit.${name} PROPERTIES TIMEOUT 60 FAIL_REGULAR_EXPRESSION "test cases: +0 ")
+    set_tests_properties(unit.${name} PROPERTIES TIMEOUT 240 FAIL_REGULAR_EXPRESSION "test cases: +0 ")
   endforeach()
 endfunction()
 

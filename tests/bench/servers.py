@@ -1,5 +1,6 @@
 """The proxies that are compared, and the origin behind them: configurations, processes, and what they use."""
 import contextlib
+import hashlib
 import os
 import pathlib
 import shutil
@@ -87,11 +88,11 @@ routes:
     use:
       - request_id
       - access_log: {file: access.log}
-      - key_auth: {keys: [{name: bench, key: %s}]}
+      - key_auth: {keys: {bench: %s}}
       - rate_limit: {rate: 1000000000, per: 1s, by: consumer}
       - headers: {request: {set: {x-bench: "1"}}, response: {set: {x-bench: "1"}, remove: [server]}}
     forward: origin
-""" % KEY
+""" % hashlib.sha256(KEY.encode()).hexdigest()
 
 
 def gw_routes(count):

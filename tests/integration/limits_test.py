@@ -17,11 +17,8 @@ class Timeouts(harness.TestCase):
         self.assert_message(client.read(), 408, "the request did not arrive in time")
         self.assertTrue(client.is_closed())
 
-    def test_a_head_that_trickles_gets_408_all_the_same(self):
-        gw = self.front(client_header="500ms")
-        client = self.client(gw)
-        client.send("GET / HTTP/1.1\r\nHost: x\r\n")
-        # Each byte comes when the one before it is not answered within a moment.
+    def trickle(self, client):
+        """Sends a byte whenever the one before it is not answered within a moment, until one is."""
         client.socket.settimeout(0.05)
         answered = False
         for _ in range(400):
@@ -33,6 +30,12 @@ class Timeouts(harness.TestCase):
                 pass
         self.assertTrue(answered)
         client.socket.settimeout(10)
+
+    def test_a_head_that_trickles_gets_408_all_the_same(self):
+        gw = self.front(client_header="500ms")
+        client = self.client(gw)
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n")
+        self.trickle(client)
         self.assert_message(client.read(), 408)
 
     def test_the_second_request_of_a_connection_has_a_deadline_too(self):
@@ -68,17 +71,7 @@ class Timeouts(harness.TestCase):
         gw = self.front(client_body="700ms")
         client = self.client(gw)
         client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
-        client.socket.settimeout(0.05)
-        answered = False
-        for _ in range(400):
-            client.send("a")
-            try:
-                answered = client.reader.fill()
-                break
-            except TimeoutError:
-                pass
-        self.assertTrue(answered)
-        client.socket.settimeout(10)
+        self.trickle(client)
         self.assert_message(client.read(), 408, "the request did not arrive in time")
         self.assertTrue(self.backend.wait(lambda: self.backend.opened == 0))
 

@@ -151,6 +151,7 @@ namespace detail {
 constexpr bool iequals_eight(std::uint64_t a, std::uint64_t b) noexcept {
   constexpr std::uint64_t each = 0x0101010101010101;
   const std::uint64_t difference = a ^ b;
+  if (difference == 0) return true;
   if ((difference & ~(each * 0x20)) != 0) return false;
   // Bytes that differ do so by 0x20 alone: fine if they are letters. Lower case, then the high bit of
   // each byte tells: not above 'z', not below 'a', ASCII.

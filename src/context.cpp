@@ -8,8 +8,6 @@ namespace gw {
 inline namespace v0 {
 namespace {
 
-constexpr std::size_t longest_id = 128;
-
 /// Mixes all bits of a word with all others: the finaliser of splitmix64.
 constexpr std::uint64_t mixed(std::uint64_t x) noexcept {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -26,6 +24,18 @@ char* put_hex(char* out, std::uint64_t word) noexcept {
   }();
   for (int shift = 56; shift >= 0; shift -= 8) out = std::copy_n(pairs.data() + 2 * ((word >> shift) & 255), 2, out);
   return out;
+}
+
+constexpr std::size_t made_id_size = 32;
+
+/// Writes the id that the gateway gives to a request.
+char* put_made_id(char* out, std::uint64_t left, std::uint64_t right) noexcept {
+  // A Feistel network permutes the pairs of seed and number: ids look random and never repeat.
+  for (const std::uint64_t key : {0x9e3779b97f4a7c15u, 0xd1b54a32d192ed03u, 0xaef17502108ef2d9u, 0x8cb92ba72f3d8dd7u}) {
+    left ^= mixed(right + key);
+    std::swap(left, right);
+  }
+  return put_hex(put_hex(out, left), right);
 }
 
 Task<Result<Response>> no_gateway() { co_return Failure(Error::no_endpoint); }
@@ -58,22 +68,16 @@ Task<Result<Response>> Context::send(const Upstream& upstream, Request request) 
 std::string_view Context::id() const {
   check_thread();
   if (id_.empty()) {
-    // A Feistel network permutes the pairs of seed and number: ids look random and never repeat.
-    std::uint64_t left = id_seed_, right = id_number_;
-    for (const std::uint64_t key : {0x9e3779b97f4a7c15u, 0xd1b54a32d192ed03u, 0xaef17502108ef2d9u, 0x8cb92ba72f3d8dd7u}) {
-      left ^= mixed(right + key);
-      std::swap(left, right);
-    }
-    char* const digits = arena_.allocate(32);
-    put_hex(put_hex(digits, left), right);
-    id_ = {digits, 32};
+    char* const digits = arena_.allocate(made_id_size);
+    put_made_id(digits, id_seed_, id_number_);
+    id_ = {digits, made_id_size};
   }
   return id_;
 }
 
 void Context::set_id(std::string_view id) {
   check_thread();
-  if (id.size() <= longest_id && is_token(id)) id_ = arena_.copy(id);
+  if (id.size() <= detail::ContextAccess::longest_id && is_token(id)) id_ = arena_.copy(id);
 }
 
 void Context::set_consumer(std::string_view name) {
@@ -131,6 +135,11 @@ void ContextAccess::set_client(Context& c, const IpAddress& address, std::string
   c.is_peer_trusted_ = true;
   c.client_address_ = c.arena_.copy(address.to_string());
   c.client_scheme_ = scheme;
+}
+
+char* ContextAccess::put_id(const Context& c, char* to) noexcept {
+  if (c.id_.empty()) return put_made_id(to, c.id_seed_, c.id_number_);
+  return std::copy(c.id_.begin(), c.id_.end(), to);
 }
 
 void ContextAccess::end(Context& c) {

@@ -22,11 +22,10 @@ AccessLog::AccessLog(AccessLogOptions options)
     : json_(json_line(options)), writer_(std::make_shared<detail::LogWriter>(std::move(options.file))) {}
 
 void AccessLog::done(const Context& c) const {
-  thread_local detail::LogLine line;
-  line.clear();
-  if (json_) json_->put(line, c);
-  else detail::put_combined(line, c);
-  writer_->append(line.text());
+  writer_->append_with([&](detail::LogText& text) {
+    if (json_) json_->put(text, c);
+    else detail::put_combined(text, c);
+  });
 }
 
 void AccessLog::reopen() const { writer_->reopen(); }

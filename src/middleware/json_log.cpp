@@ -27,27 +27,19 @@ std::size_t length_of_character(std::string_view text) {
   return 0;
 }
 
-void put_null(LogLine& line) { line.put("null"); }
+/// What fields other than texts have room for without asking: a number with its fraction, a time, null.
+constexpr std::size_t short_value = 32;
+
+char* put_null(char* to) { return put(to, "null"); }
 
 /// Null for what is not known.
-void put_text(LogLine& line, std::string_view text) {
-  if (text.empty()) put_null(line);
-  else put_json_string(line, text);
-}
+char* put_text(LogText& out, char* to, std::string_view text) { return text.empty() ? put_null(to) : put_json_string(out, to, text); }
 
-/// A text of which every byte stands for itself; null if it is empty.
-void put_plain(LogLine& line, std::string_view text) {
-  if (text.empty()) return put_null(line);
-  char* to = line.room(text.size() + 2);
-  *to++ = '"';
-  std::memcpy(to, text.data(), text.size());
-  to += text.size();
-  *to++ = '"';
-  line.take(to);
-}
+/// Whether the field is called `name`.
+[[gnu::noinline]] bool is_called(const Headers::Field& field, std::string_view name) { return iequals(field.name, name); }
 
 /// Several values of a header, as one list.
-void put_list(LogLine& line, const Headers& headers, std::string_view name) {
+char* put_list(LogText& out, char* to, const Headers& headers, std::string_view name) {
   std::string all;
   std::string_view between;
   for (const Headers::Field& field : headers) {
@@ -55,29 +47,37 @@ void put_list(LogLine& line, const Headers& headers, std::string_view name) {
     all.append(between).append(field.value);
     between = ", ";
   }
-  put_json_string(line, all);
+  return put_json_string(out, to, all);
 }
 
 /// Every value of the header, as one list.
-void put_header(LogLine& line, const Headers& headers, std::string_view name) {
+char* put_header(LogText& out, char* to, const Headers& headers, std::string_view name) {
   const Headers::Field* only = nullptr;
   for (const Headers::Field& field : headers) {
-    // Most names differ in their length, which costs less to see.
-    if (field.name.size() != name.size() || !iequals(field.name, name)) continue;
-    if (only) return put_list(line, headers, name);
+    // Most names differ in their length, which costs less to see; the rest of the comparison would fill the loop's registers.
+    if (field.name.size() != name.size() || !is_called(field, name)) continue;
+    if (only) return put_list(out, to, headers, name);
     only = &field;
   }
-  if (only) put_json_string(line, only->value);
-  else put_null(line);
+  return only ? put_json_string(out, to, only->value) : put_null(to);
 }
+
+/// The id of a request, which has plain bytes alone.
+char* put_id(LogText& out, char* to, const Context& c) {
+  to = out.room(to, ContextAccess::longest_id + 2);
+  *to++ = '"';
+  to = ContextAccess::put_id(c, to);
+  *to++ = '"';
+  return to;
+}
+
+constexpr std::string_view name_of_version(Version version) { return version == Version::http10 ? "HTTP/1.0" : "HTTP/1.1"; }
 
 /// Headers that may hold credentials; a log is read by more people than may have them.
 constexpr std::string_view secret_headers[] = {"authorization", "proxy-authorization", "cookie", "x-api-key"};
 
 constexpr std::string_view default_fields[] = {"time",   "client", "consumer", "method",  "host",       "target",  "route",
                                                "status", "bytes",  "duration", "failure", "request_id", "referer", "user_agent"};
-
-constexpr std::size_t time_size = std::string_view("2026-10-10T13:55:36.123Z").size();
 
 /// Writes the milliseconds of a second, and what ends a time.
 char* put_milliseconds(char* to, unsigned milliseconds) {
@@ -88,19 +88,19 @@ char* put_milliseconds(char* to, unsigned milliseconds) {
 }
 
 /// `put_json_time` in quotes, worked out once per second and thread but for the milliseconds.
-void put_cached_time(LogLine& line, system_clock::time_point time) {
+char* put_cached_time(char* to, system_clock::time_point time) {
   thread_local sys_seconds last = sys_seconds::min();
-  thread_local std::array<char, time_size + 2> text;
+  thread_local std::array<char, json_time_size> text;
   const auto second = floor<seconds>(time);
   if (last != second) {
-    LogLine made;
-    put_json_time(made, second);
-    text.front() = text.back() = '"';
-    std::memcpy(&text[1], made.text().data(), time_size);
+    put_json_time(text.data(), second);
     last = second;
   }
-  put_milliseconds(&text[1 + time_size - 4], static_cast<unsigned>(floor<milliseconds>(time - second).count()));
-  line.put({text.data(), text.size()});
+  *to++ = '"';
+  to = put(to, {text.data(), json_time_size - std::string_view("123Z").size()});
+  to = put_milliseconds(to, static_cast<unsigned>(floor<milliseconds>(time - second).count()));
+  *to++ = '"';
+  return to;
 }
 
 /// Writes what stands for the first byte of `text`, which is not plain, and drops what it has read: a character of UTF-8 or that byte.
@@ -124,34 +124,41 @@ char* put_special(char* to, std::string_view& text) {
   return to;
 }
 
+/// Writes a text byte by byte. Apart from what most texts need, which then saves no registers.
+[[gnu::noinline]] char* put_escaped(char* to, std::string_view text) {
+  while (!text.empty()) {
+    if (!is_plain(text.front())) {
+      to = put_special(to, text);
+      continue;
+    }
+    *to++ = text.front();
+    text.remove_prefix(1);
+  }
+  return to;
+}
+
 }  // namespace
 
-void put_json_string(LogLine& line, std::string_view text) {
-  char* to = line.room(6 * text.size() + 2);
+char* put_json_string(LogText& out, char* to, std::string_view text) {
+  to = out.room(to, 6 * text.size() + 2);
   *to++ = '"';
-  for (;;) {
-    const std::size_t plain = copy_plain(to, text);
-    to += plain;
-    if (plain == text.size()) break;
-    text.remove_prefix(plain);
-    to = put_special(to, text);
-  }
+  to = copy_plain(to, text) ? to + text.size() : put_escaped(to, text);
   *to++ = '"';
-  line.take(to);
+  return to;
 }
 
 void append_json_string(std::string& out, std::string_view text) {
-  LogLine line;
-  put_json_string(line, text);
-  out += line.text();
+  LogText made;
+  made.take(put_json_string(made, made.end(), text));
+  out += made.view();
 }
 
-void put_json_time(LogLine& line, sys_time<milliseconds> time) {
+char* put_json_time(char* to, sys_time<milliseconds> time) {
   const auto day = floor<days>(time);
   const year_month_day date(day);
   const hh_mm_ss clock(time - day);
   const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
-  char* to = put_two_digits(line.room(time_size), year / 100);
+  to = put_two_digits(to, year / 100);
   const auto part = [&](unsigned number, char end) {
     to = put_two_digits(to, number);
     *to++ = end;
@@ -162,41 +169,40 @@ void put_json_time(LogLine& line, sys_time<milliseconds> time) {
   part(static_cast<unsigned>(clock.hours().count()), ':');
   part(static_cast<unsigned>(clock.minutes().count()), ':');
   part(static_cast<unsigned>(clock.seconds().count()), '.');
-  line.take(put_milliseconds(to, static_cast<unsigned>(clock.subseconds().count())));
+  return put_milliseconds(to, static_cast<unsigned>(clock.subseconds().count()));
 }
 
-void put_seconds(LogLine& line, nanoseconds time) {
+char* put_seconds(char* to, nanoseconds time) {
   const auto micros = static_cast<std::uint64_t>(std::max<std::int64_t>(0, duration_cast<microseconds>(time).count()));
-  line.put_number(micros / 1'000'000);
+  to = put_number(to, micros / 1'000'000);
   const auto rest = static_cast<unsigned>(micros % 1'000'000);
-  char* to = line.room(7);
   *to++ = '.';
-  line.take(put_two_digits(put_two_digits(put_two_digits(to, rest / 10'000), rest / 100 % 100), rest % 100));
+  return put_two_digits(put_two_digits(put_two_digits(to, rest / 10'000), rest / 100 % 100), rest % 100);
 }
 
 JsonLine::JsonLine(const std::vector<std::string>& names) {
   struct Known {
     std::string_view name;
-    void (*put)(LogLine&, const Context&, const Field&);
+    char* (*put)(LogText&, char*, const Context&, const Field&);
   };
   static constexpr Known known[] = {
-      {"time", [](LogLine& line, const Context& c, const Field&) { put_cached_time(line, c.started()); }},
-      {"client", [](LogLine& line, const Context& c, const Field&) { put_plain(line, c.client_address()); }},
-      {"consumer", [](LogLine& line, const Context& c, const Field&) { put_text(line, c.consumer()); }},
-      {"method", [](LogLine& line, const Context& c, const Field&) { put_plain(line, to_string(c.req.method)); }},
-      {"protocol", [](LogLine& line, const Context& c, const Field&) { put_plain(line, c.req.version == Version::http10 ? "HTTP/1.0" : "HTTP/1.1"); }},
-      {"host", [](LogLine& line, const Context& c, const Field&) { put_text(line, c.req.authority()); }},
-      {"target", [](LogLine& line, const Context& c, const Field&) { put_text(line, c.req.target()); }},
-      {"path", [](LogLine& line, const Context& c, const Field&) { put_text(line, c.req.path()); }},
-      {"route", [](LogLine& line, const Context& c, const Field&) { put_text(line, c.route()); }},
-      {"status", [](LogLine& line, const Context& c, const Field&) { line.put_number(static_cast<std::uint64_t>(c.final_status())); }},
-      {"bytes", [](LogLine& line, const Context& c, const Field&) { line.put_number(c.bytes_sent()); }},
-      {"bytes_received", [](LogLine& line, const Context& c, const Field&) { line.put_number(c.bytes_received()); }},
-      {"duration", [](LogLine& line, const Context& c, const Field&) { put_seconds(line, c.elapsed()); }},
-      {"failure", [](LogLine& line, const Context& c, const Field&) { put_plain(line, c.failure() ? name_of(c.failure()->code) : ""); }},
-      {"request_id", [](LogLine& line, const Context& c, const Field&) { put_plain(line, c.id()); }},
-      {"referer", [](LogLine& line, const Context& c, const Field&) { put_header(line, c.req.headers, "referer"); }},
-      {"user_agent", [](LogLine& line, const Context& c, const Field&) { put_header(line, c.req.headers, "user-agent"); }},
+      {"time", [](auto&, char* to, auto& c, auto&) { return put_cached_time(to, c.started()); }},
+      {"client", [](auto& out, char* to, auto& c, auto&) { return put_text(out, to, c.client_address()); }},
+      {"consumer", [](auto& out, char* to, auto& c, auto&) { return put_text(out, to, c.consumer()); }},
+      {"method", [](auto& out, char* to, auto& c, auto&) { return put_text(out, to, to_string(c.req.method)); }},
+      {"protocol", [](auto& out, char* to, auto& c, auto&) { return put_text(out, to, name_of_version(c.req.version)); }},
+      {"host", [](auto& out, char* to, auto& c, auto&) { return put_text(out, to, c.req.authority()); }},
+      {"target", [](auto& out, char* to, auto& c, auto&) { return put_text(out, to, c.req.target()); }},
+      {"path", [](auto& out, char* to, auto& c, auto&) { return put_text(out, to, c.req.path()); }},
+      {"route", [](auto& out, char* to, auto& c, auto&) { return put_text(out, to, c.route()); }},
+      {"status", [](auto&, char* to, auto& c, auto&) { return put_number(to, static_cast<std::uint64_t>(c.final_status())); }},
+      {"bytes", [](auto&, char* to, auto& c, auto&) { return put_number(to, c.bytes_sent()); }},
+      {"bytes_received", [](auto&, char* to, auto& c, auto&) { return put_number(to, c.bytes_received()); }},
+      {"duration", [](auto&, char* to, auto& c, auto&) { return put_seconds(to, c.elapsed()); }},
+      {"failure", [](auto& out, char* to, auto& c, auto&) { return put_text(out, to, c.failure() ? name_of(c.failure()->code) : ""); }},
+      {"request_id", [](auto& out, char* to, auto& c, auto&) { return put_id(out, to, c); }},
+      {"referer", [](auto& out, char* to, auto& c, auto&) { return put_header(out, to, c.req.headers, "Referer"); }},
+      {"user_agent", [](auto& out, char* to, auto& c, auto&) { return put_header(out, to, c.req.headers, "User-Agent"); }},
   };
   constexpr std::string_view of_header = "header:";
 
@@ -205,15 +211,16 @@ JsonLine::JsonLine(const std::vector<std::string>& names) {
   std::vector<std::string> wanted = names;
   if (wanted.empty()) wanted.assign(std::begin(default_fields), std::end(default_fields));
   for (const std::string& name : wanted) {
-    Field field{fields_.empty() ? "{" : ",", nullptr, {}, {}};
+    Field field{fields_.empty() ? "{" : ",", 0, nullptr, {}};
     append_json_string(field.key, name);
-    if (std::any_of(fields_.begin(), fields_.end(), [&](const Field& f) { return f.key.substr(1) == field.key.substr(1) + ':'; }))
-      report("the field " + name + " is there twice");
     field.key += ':';
-    if (field.key.size() <= field.short_key.size()) std::copy(field.key.begin(), field.key.end(), field.short_key.begin());
+    field.key_size = field.key.size();
+    field.key.resize((field.key_size + key_block - 1) / key_block * key_block);
+    if (std::any_of(fields_.begin(), fields_.end(), [&](const Field& f) { return f.key.substr(1) == field.key.substr(1); }))
+      report("the field " + name + " is there twice");
     if (std::string_view(name).starts_with(of_header)) {
       field.header = name.substr(of_header.size());
-      field.put = [](LogLine& line, const Context& c, const Field& f) { put_header(line, c.req.headers, f.header); };
+      field.put = [](LogText& out, char* to, const Context& c, const Field& f) { return put_header(out, to, c.req.headers, f.header); };
       if (!is_token(field.header)) report('"' + field.header + "\" is not a header name");
       for (std::string_view secret : secret_headers)
         if (iequals(field.header, secret)) report(field.header + " holds credentials, which do not belong into a log");
@@ -227,18 +234,17 @@ JsonLine::JsonLine(const std::vector<std::string>& names) {
   if (!problems.empty()) throw ConfigError(std::move(problems));
 }
 
-void JsonLine::put(LogLine& line, const Context& c) const {
+void JsonLine::put(LogText& out, const Context& c) const {
+  char* to = out.end();
   for (const Field& field : fields_) {
-    if (field.key.size() <= field.short_key.size()) {
-      char* const to = line.room(field.short_key.size());
-      std::memcpy(to, field.short_key.data(), field.short_key.size());
-      line.take(to + field.key.size());
-    } else {
-      line.put(field.key);
-    }
-    field.put(line, c, field);
+    to = out.room(to, field.key.size() + short_value);
+    // At least once, which is all that most need.
+    std::size_t i = 0;
+    do std::memcpy(to + i, field.key.data() + i, key_block);
+    while ((i += key_block) < field.key_size);
+    to = field.put(out, to + field.key_size, c, field);
   }
-  line.put("}\n");
+  out.take(detail::put(out.room(to, 2), "}\n"));
 }
 
 }  // namespace detail

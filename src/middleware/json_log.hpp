@@ -4,9 +4,8 @@
 
 #include <gw/context.hpp>
 
-#include "middleware/log_line.hpp"
+#include "middleware/log_text.hpp"
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -17,16 +16,20 @@ namespace gw {
 inline namespace v0 {
 namespace detail {
 
-/// Appends `text` as a JSON string (RFC 8259 7). Every byte that is not part of valid UTF-8 (RFC 3629) becomes U+FFFD.
-void put_json_string(LogLine& line, std::string_view text);
-/// The same for texts that are no line of a log.
+/// Writes `text` at `to`, once `out` has room, as a JSON string (RFC 8259 7). Every byte that is not part of valid UTF-8 (RFC 3629)
+/// becomes U+FFFD.
+char* put_json_string(LogText& out, char* to, std::string_view text);
+/// Appends the same to a string.
 void append_json_string(std::string& out, std::string_view text);
 
-/// Appends "2026-10-10T13:55:36.123Z" (RFC 3339), UTC.
-void put_json_time(LogLine& line, std::chrono::sys_time<std::chrono::milliseconds> time);
+/// How long a time is.
+inline constexpr std::size_t json_time_size = std::string_view("2026-10-10T13:55:36.123Z").size();
 
-/// Appends seconds with six decimals: "0.001234". A negative time is 0.
-void put_seconds(LogLine& line, std::chrono::nanoseconds time);
+/// Writes "2026-10-10T13:55:36.123Z" (RFC 3339), UTC.
+char* put_json_time(char* to, std::chrono::sys_time<std::chrono::milliseconds> time);
+
+/// Writes seconds with six decimals: "0.001234". A negative time is 0.
+char* put_seconds(char* to, std::chrono::nanoseconds time);
 
 /// The fields of a line, resolved once: nothing is looked up by name per request.
 class JsonLine {
@@ -36,16 +39,18 @@ class JsonLine {
   explicit JsonLine(const std::vector<std::string>& names);
 
   /// Appends the line of a finished request, line end included: an object with every field, in their order; null for
-  /// what is not known. Does not allocate once `line` is large enough.
-  void put(LogLine& line, const Context& c) const;
+  /// what is not known. Does not allocate once `out` is large enough.
+  void put(LogText& out, const Context& c) const;
 
  private:
+  /// Keys are copied by blocks of so many bytes: each takes two instructions, where as many bytes as a key has take a call.
+  static constexpr std::size_t key_block = 16;
+
   struct Field {
-    std::string key;  ///< with what stands before its value, `,"status":`
-    void (*put)(LogLine& line, const Context& c, const Field& field);
+    std::string key;  ///< with what stands before its value, `,"status":`; filled up to whole blocks
+    std::size_t key_size;
+    char* (*put)(LogText& out, char* to, const Context& c, const Field& field);
     std::string header;
-    /// The key again if it fits: to copy all of it takes two instructions, to copy as much as it has a call.
-    std::array<char, 16> short_key{};
   };
   std::vector<Field> fields_;
 };

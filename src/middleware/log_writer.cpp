@@ -1,6 +1,7 @@
 #include "middleware/log_writer.hpp"
 
 #include <chrono>
+#include <utility>
 
 #include <signal.h>
 
@@ -11,8 +12,6 @@ namespace {
 
 /// How long the writer gathers lines: the cost of waking it is shared by all of them.
 constexpr std::chrono::milliseconds gathering{10};
-/// Or until so many bytes are there: what is written soon is still in the cache, and its memory is used again.
-constexpr std::size_t enough = 256 * 1024;
 /// A larger text is given back once it is written: a burst must not hold memory for ever.
 constexpr std::size_t kept_capacity = 1024 * 1024;
 
@@ -33,25 +32,6 @@ LogWriter::~LogWriter() {
   wake_.notify_one();
   stop_.notify_one();
   if (thread_.joinable()) thread_.join();
-}
-
-void LogWriter::append(std::string_view line) {
-  if (!is_running_.load(std::memory_order_acquire)) start();
-  Shard& shard = shards_[shard_of_thread()];
-  bool was_empty, is_enough;
-  {
-    const std::lock_guard lock(shard.mutex);
-    if (shard.pending.size() + line.size() > shard_limit) {
-      dropped_.fetch_add(1, std::memory_order_relaxed);
-      return;
-    }
-    const std::size_t before = shard.pending.size();
-    shard.pending.append(line);
-    was_empty = before == 0;
-    is_enough = before < enough && shard.pending.size() >= enough;
-  }
-  if (was_empty) wake();
-  if (is_enough) end_gathering();
 }
 
 void LogWriter::reopen() {
@@ -90,7 +70,7 @@ void LogWriter::end_gathering() {
 
 void LogWriter::run() {
   block_signals();
-  std::string batch;
+  LogText batch;
   for (bool is_last = false; !is_last;) {
     {
       std::unique_lock lock(mutex_);
@@ -104,17 +84,17 @@ void LogWriter::run() {
   }
 }
 
-void LogWriter::drain(std::string& batch) {
+void LogWriter::drain(LogText& batch) {
   for (Shard& shard : shards_) {
-    batch.clear();
+    batch.cut(0);
     {
       const std::lock_guard lock(shard.mutex);
-      batch.swap(shard.pending);
+      std::swap(batch, shard.pending);
     }
     // Looked at after the swap: a line appended after reopen() is in the batch only if this sees the flag.
     if (reopen_.exchange(false)) file_.reopen(stopping_);
-    if (batch.empty()) continue;
-    dropped_.fetch_add(file_.write(batch, stopping_), std::memory_order_relaxed);
+    if (batch.size() == 0) continue;
+    dropped_.fetch_add(file_.write(batch.view(), stopping_), std::memory_order_relaxed);
     if (batch.capacity() > kept_capacity) batch = {};
   }
   const std::uint64_t dropped = this->dropped();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "middleware/log_file.hpp"
+#include "middleware/log_text.hpp"
 
 #include <array>
 #include <atomic>
@@ -33,9 +34,32 @@ class LogWriter {
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
-  /// Takes one line with its end, or drops and counts it if too much is pending. Never waits for the
-  /// sink. Lines of one thread keep their order. Throws only if memory or threads run out.
-  void append(std::string_view line);
+  /// Takes one line with its end, which `put(text)` appends to a `LogText&`, or drops and counts it if too much is pending. Never waits
+  /// for the sink. Lines of one thread keep their order. Throws only if memory or threads run out.
+  template <class Put>
+  void append_with(Put&& put) {
+    if (!is_running_.load(std::memory_order_acquire)) start();
+    Shard& shard = shards_[shard_of_thread()];
+    std::size_t before, after;
+    {
+      // The line is made where it will be written from: to copy it there costs more than the lock, which hardly anybody waits for.
+      const std::lock_guard lock(shard.mutex);
+      before = shard.pending.size();
+      put(shard.pending);
+      after = shard.pending.size();
+      if (after > shard_limit) {
+        shard.pending.cut(before);
+        dropped_.fetch_add(1, std::memory_order_relaxed);
+        return;
+      }
+    }
+    if (before == 0) wake();
+    if (before < enough && after >= enough) end_gathering();
+  }
+  /// The same for a line that is there already.
+  void append(std::string_view line) {
+    append_with([&](LogText& text) { text.append(line); });
+  }
   /// Opens the file by its name again: lines appended after the call go there.
   void reopen();
   /// How many lines were dropped because too much was pending, or because the sink refused them.
@@ -44,15 +68,18 @@ class LogWriter {
  private:
   struct alignas(64) Shard {
     std::mutex mutex;
-    std::string pending;
+    LogText pending;
   };
+
+  /// Or until so many bytes are there: what is written soon is still in the cache, and its memory is used again.
+  static constexpr std::size_t enough = 256 * 1024;
 
   static std::size_t shard_of_thread() noexcept;
   void start();
   void wake();
   void end_gathering();
   void run();
-  void drain(std::string& batch);
+  void drain(LogText& batch);
 
   LogFile file_;
   std::array<Shard, 16> shards_;

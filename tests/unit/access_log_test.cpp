@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <new>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -24,16 +25,21 @@
 #include <unistd.h>
 
 namespace fs = std::filesystem;
-using gw::detail::ContextAccess, gw::detail::LogFile, gw::detail::LogLine, gw::detail::LogWriter;
+using gw::detail::ContextAccess, gw::detail::LogFile, gw::detail::LogText, gw::detail::LogWriter;
 using gw_test::TempDir, gw_test::content_of;
 
 namespace {
 
-/// What `put` puts into a line.
-std::string made(const std::function<void(LogLine&)>& put) {
-  LogLine line;
-  put(line);
-  return std::string(line.text());
+/// A text as it is between quotes.
+std::string quotable(std::string_view text) {
+  LogText out;
+  out.take(gw::detail::put_quotable(out, out.end(), text));
+  return std::string(out.view());
+}
+
+std::string log_time(std::chrono::sys_seconds time) {
+  char bytes[gw::detail::log_time_size];
+  return std::string(bytes, gw::detail::put_log_time(bytes, time));
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -115,10 +121,10 @@ TEST_CASE("access_log: text from outside stays inside its quotes and its line") 
       {"caf\xc3\xa9\xff", "caf\\xC3\\xA9\\xFF"},
   };
   for (const Case& one : cases) {
-    CHECK(made([&](LogLine& line) { line.put('|'), gw::detail::put_quotable(line, one.text); }) == '|' + one.expected);
+    CHECK(quotable(one.text) == one.expected);
   }
   for (int c = 0; c < 256; ++c) {
-    const std::string out = made([&](LogLine& line) { gw::detail::put_quotable(line, std::string(1, static_cast<char>(c))); });
+    const std::string out = quotable(std::string(1, static_cast<char>(c)));
     CHECK((out.size() == 1) == (c >= 0x20 && c < 0x7f && c != '"' && c != '\\'));
   }
 }
@@ -136,8 +142,67 @@ TEST_CASE("access_log: every byte is told apart at every place of a text") {
         const bool is_plain = byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\';
         INFO("byte ", byte, " at ", place, " of ", size);
         const std::string expected = std::string(place, 'v') + (is_plain ? std::string(1, c) : escaped) + std::string(size - 1 - place, 'v');
-        CHECK(made([&](LogLine& line) { gw::detail::put_quotable(line, text); }) == expected);
+        CHECK(quotable(text) == expected);
       }
+}
+
+namespace {
+
+/// Whether a kind of block copies texts of plain bytes, and finds each other byte wherever it is, alone or beside another.
+template <class Block>
+void check_blocks() {
+  const auto copied = [](const std::string& text) {
+    std::string out(text.size(), '\0');
+    const bool is_plain = gw::detail::copy_plain_blocks<Block>(out.data(), text);
+    if (is_plain) CHECK(out == text);
+    return is_plain;
+  };
+  for (std::size_t size = Block::size; size <= 40; ++size)
+    // Those that are plain by a hair, so that a carry would show.
+    for (const char filling : {' ', '!', '#', '[', ']', '~'})
+      for (std::size_t place = 0; place < size; ++place)
+        for (int byte = 0; byte < 256; ++byte) {
+          std::string text(size, filling);
+          text[place] = static_cast<char>(byte);
+          bool is_right = copied(text) == gw::detail::is_plain(text[place]);
+          if (place + 1 < size && !gw::detail::is_plain(text[place])) {
+            for (const char next : {'\0', '\x01', '"', '\\', '\x7f', '\x80', '\xff'}) {
+              text[place + 1] = next;
+              is_right = is_right && !copied(text);
+            }
+          }
+          // One check for all is much faster than one each.
+          if (!is_right) FAIL("size ", size, ", place ", place, ", byte ", byte);
+        }
+}
+
+}  // namespace
+
+TEST_CASE("log text: every kind of block tells plain texts from others") {
+  check_blocks<gw::detail::WordOfBytes<std::uint32_t>>();
+  check_blocks<gw::detail::WordOfBytes<std::uint64_t>>();
+#ifdef __SSE2__
+  check_blocks<gw::detail::SixteenBytes>();
+#endif
+}
+
+TEST_CASE("log text: what was written stays when it needs new memory, and nothing is there before it is taken") {
+  LogText text;
+  std::string expected;
+  for (std::size_t i = 0; i < 200; ++i) {
+    char* to = text.end();
+    for (const std::string& piece : {std::string(i, 'a'), std::string(3 * i, 'b')}) {
+      to = gw::detail::put(text.room(to, piece.size()), piece);
+      CHECK(text.view() == expected);
+    }
+    text.take(to);
+    expected += std::string(i, 'a') + std::string(3 * i, 'b');
+    CHECK(text.view() == expected);
+  }
+  text.cut(3);
+  CHECK(text.view() == expected.substr(0, 3));
+  text.append("xyz");
+  CHECK(text.view() == expected.substr(0, 3) + "xyz");
 }
 
 TEST_CASE("access_log: times are UTC and look the same in every locale") {
@@ -153,7 +218,7 @@ TEST_CASE("access_log: times are UTC and look the same in every locale") {
       {4'107'542'400, "01/Mar/2100:00:00:00 +0000"},
   };
   for (const Case& one : cases) {
-    CHECK(made([&](LogLine& line) { gw::detail::put_log_time(line, std::chrono::sys_seconds(std::chrono::seconds(one.seconds))); }) == one.expected);
+    CHECK(log_time(std::chrono::sys_seconds(std::chrono::seconds(one.seconds))) == one.expected);
   }
 }
 
@@ -220,12 +285,12 @@ TEST_CASE("access_log: a line in the combined format") {
     CAPTURE(one.what);
     gw::Context c;
     one.fill(c);
-    const std::string time = made([&](LogLine& line) { gw::detail::put_log_time(line, std::chrono::floor<std::chrono::seconds>(c.started())); });
-    LogLine line;
-    gw::detail::put_combined(line, c);
-    CHECK(line.text() == one.before_time + time + one.after_time);
-    gw::detail::put_combined(line, c);
-    CHECK(lines_of(std::string(line.text())).size() == 2);
+    const std::string time = log_time(std::chrono::floor<std::chrono::seconds>(c.started()));
+    LogText out;
+    gw::detail::put_combined(out, c);
+    CHECK(out.view() == one.before_time + time + one.after_time);
+    gw::detail::put_combined(out, c);
+    CHECK(out.view() == one.before_time + time + one.after_time + one.before_time + time + one.after_time);
   }
 }
 
@@ -344,6 +409,21 @@ TEST_CASE("log writer: many threads, and every line arrives whole and in its thr
   }
   CHECK(count == threads * lines);
   CHECK(wrong == 0);
+}
+
+TEST_CASE("log writer: of a line that could not be made nothing is written") {
+  const TempDir dir;
+  {
+    LogWriter writer(dir / "log");
+    writer.append("before\n");
+    CHECK_THROWS_AS(writer.append_with([](LogText& text) {
+      gw::detail::put(text.room(text.end(), 4), "half");
+      throw std::bad_alloc();
+    }),
+                    std::bad_alloc);
+    writer.append_with([](LogText& text) { text.append("after\n"); });
+  }
+  CHECK(content_of(dir / "log") == "before\nafter\n");
 }
 
 TEST_CASE("log writer: a sink that nobody reads makes lines drop, counted, and nobody wait") {

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-using gw::detail::ContextAccess, gw::detail::JsonLine, gw::detail::LogLine;
+using gw::detail::ContextAccess, gw::detail::JsonLine, gw::detail::LogText;
 using namespace std::chrono_literals;
 
 namespace {
@@ -21,12 +21,19 @@ namespace {
 std::string line(const std::vector<std::string>& fields, const std::function<void(gw::Context&)>& fill) {
   gw::Context c;
   fill(c);
-  LogLine out;
+  LogText out;
   JsonLine(fields).put(out, c);
-  return std::string(out.text());
+  return std::string(out.view());
 }
 
-/// A text as a string of JSON, byte by byte.
+/// A text as a string of JSON.
+std::string json_string(std::string_view text) {
+  std::string out;
+  gw::detail::append_json_string(out, text);
+  return out;
+}
+
+/// The same, byte by byte.
 std::string plainly_quoted(std::string_view text) {
   std::string out = "\"";
   while (!text.empty()) {
@@ -101,35 +108,36 @@ TEST_CASE("json log: what is no plain text is found at every place of a text of 
     for (std::size_t place = 0; place <= size; ++place)
       for (const std::string_view piece : pieces) {
         const std::string text = std::string(place, 'v') + std::string(piece) + std::string(size - place, 'w');
-        LogLine line;
-        gw::detail::put_json_string(line, text);
         INFO(size, " ", place, " ", plainly_quoted(piece));
-        CHECK(line.text() == plainly_quoted(text));
+        CHECK(json_string(text) == plainly_quoted(text));
       }
   // Each byte twice, so that one of them is in a later block.
   for (int byte = 0; byte < 256; ++byte) {
     std::string text = "0123456789abcdefghijklmnopqrstuvwxyz";
     text[3] = text[21] = static_cast<char>(byte);
-    LogLine line;
-    gw::detail::put_json_string(line, text);
-    CHECK(line.text() == plainly_quoted(text));
+    CHECK(json_string(text) == plainly_quoted(text));
   }
 }
 
 TEST_CASE("json log: times and durations") {
-  LogLine out;
-  for (const auto time : {0ms, 951'782'400'007ms, 1'791'640'536'123ms, 4'107'542'399'999ms}) {
-    gw::detail::put_json_time(out, std::chrono::sys_time<std::chrono::milliseconds>(time));
-    out.put(' ');
-  }
-  CHECK(out.text() == "1970-01-01T00:00:00.000Z 2000-02-29T00:00:00.007Z 2026-10-10T13:55:36.123Z 2100-02-28T23:59:59.999Z ");
-  out.clear();
-  for (const std::chrono::nanoseconds time : {std::chrono::nanoseconds(0ns), std::chrono::nanoseconds(999ns), std::chrono::nanoseconds(1234567ns),
-                                              std::chrono::nanoseconds(61s + 5us), std::chrono::nanoseconds(-1s)}) {
-    gw::detail::put_seconds(out, time);
-    out.put(' ');
-  }
-  CHECK(out.text() == "0.000000 0.000000 0.001234 61.000005 0.000000 ");
+  const auto made = [](const std::function<char*(char*)>& put) {
+    char bytes[64];
+    return std::string(bytes, put(bytes));
+  };
+  const auto time = [&](std::chrono::milliseconds t) {
+    return made([&](char* to) { return gw::detail::put_json_time(to, std::chrono::sys_time<std::chrono::milliseconds>(t)); });
+  };
+  CHECK(time(0ms) == "1970-01-01T00:00:00.000Z");
+  CHECK(time(951'782'400'007ms) == "2000-02-29T00:00:00.007Z");
+  CHECK(time(1'791'640'536'123ms) == "2026-10-10T13:55:36.123Z");
+  CHECK(time(4'107'542'399'999ms) == "2100-02-28T23:59:59.999Z");
+  const auto seconds = [&](std::chrono::nanoseconds t) { return made([&](char* to) { return gw::detail::put_seconds(to, t); }); };
+  CHECK(seconds(0ns) == "0.000000");
+  CHECK(seconds(999ns) == "0.000000");
+  CHECK(seconds(1234567ns) == "0.001234");
+  CHECK(seconds(61s + 5us) == "61.000005");
+  CHECK(seconds(-1s) == "0.000000");
+  CHECK(seconds(std::chrono::nanoseconds::max()) == "9223372036.854775");
 }
 
 TEST_CASE("json log: a line has every field, in their order") {
@@ -181,14 +189,42 @@ TEST_CASE("json log: the default set of fields") {
 
 TEST_CASE("json log: time is that of the beginning, the same in lines of one second") {
   gw::Context c;
-  LogLine time, out;
+  char time[gw::detail::json_time_size];
   gw::detail::put_json_time(time, std::chrono::floor<std::chrono::milliseconds>(c.started()));
-  const std::string expected = "{\"time\":\"" + std::string(time.text()) + "\"}\n";
+  const std::string expected = "{\"time\":\"" + std::string(time, sizeof time) + "\"}\n";
   const JsonLine format({"time"});
+  LogText out;
   format.put(out, c);
-  CHECK(out.text() == expected);
+  CHECK(out.view() == expected);
   format.put(out, c);
-  CHECK(out.text() == expected + expected);
+  CHECK(out.view() == expected + expected);
+}
+
+TEST_CASE("json log: the id is that of the request, formatted or not, at any length") {
+  gw::Context c;
+  ContextAccess::begin(c, nullptr, 7, 9, "192.0.2.7");
+  const JsonLine format({"request_id"});
+  const auto made = [&] {
+    LogText out;
+    format.put(out, c);
+    return std::string(out.view());
+  };
+  const std::string before = made();
+  CHECK(before == "{\"request_id\":\"" + std::string(c.id()) + "\"}\n");
+  CHECK(made() == before);
+  for (const std::size_t size : {1, 31, 33, 128}) {
+    c.set_id(std::string(size, 'i'));
+    CHECK(made() == "{\"request_id\":\"" + std::string(size, 'i') + "\"}\n");
+  }
+}
+
+TEST_CASE("json log: names and values of any length, in memory that grows") {
+  for (std::size_t size = 1; size <= 80; ++size) {
+    const std::string name(size, 'n'), value(40 * size, size % 2 == 0 ? 'v' : '\n');
+    const std::string text = line({"header:" + name, "status", "header:x"}, [&](gw::Context& c) { c.req.headers.borrow(name, value); });
+    INFO(size);
+    CHECK(text == "{\"header:" + name + "\":" + plainly_quoted(value) + ",\"status\":499,\"header:x\":null}\n");
+  }
 }
 
 TEST_CASE("json log: the stage writes lines of JSON") {

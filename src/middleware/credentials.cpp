@@ -101,9 +101,7 @@ std::string realm_mistake(std::string_view realm) {
   return is_plain ? std::string() : "a realm has visible ASCII characters and spaces only";
 }
 
-bool is_same_for_cgi(std::string_view name, std::string_view field) noexcept {
-  if (name.size() != field.size()) return false;
-  if (iequals(name, field)) return true;
+bool is_same_for_cgi_if_as_long(std::string_view name, std::string_view field) noexcept {
   const auto folded = [](char c) { return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
   return std::equal(name.begin(), name.end(), field.begin(), [&](char a, char b) { return folded(a) == folded(b); });
 }

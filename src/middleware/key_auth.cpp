@@ -68,7 +68,7 @@ void for_each_parameter(std::string_view query, F&& f) {
 void take_from_query(Context& c, std::string_view wanted, Taken& taken) {
   detail::Arena& arena = detail::ContextAccess::arena(c);
   const std::string_view target = c.req.target(), query = c.req.query();
-  const std::size_t path_size = target.find('?');
+  const std::size_t path_size = target.size() - query.size() - 1;
   char* kept = nullptr;  // what stays of the target, once there is something that does not
   char* end = nullptr;
   for_each_parameter(query, [&](std::string_view parameter, std::string_view name, std::string_view value) {

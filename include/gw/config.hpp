@@ -50,11 +50,20 @@ struct UpstreamConfig {
   Place place;
 };
 
-/// What a route does with a request: send it to an upstream.
+/// A part of what a route forwards.
+struct SplitPart {
+  std::string to;       ///< as `ForwardConfig::to`
+  unsigned weight = 1;  ///< share of requests relative to the other parts; 0: only those that ask for it
+};
+
+/// What a route does with a request: send it to an upstream, or to one of several.
 struct ForwardConfig {
-  /// The name of an upstream, or a URL `http://host[:port][/base]`, which becomes an upstream of its own.
+  /// The name of an upstream, or a URL `http://host[:port][/base]`, which becomes an upstream of its own. Empty with `split`.
   std::string to;
-  Place place;
+  Place place{};
+  std::vector<SplitPart> split{};        ///< upstreams that share the requests by weight
+  std::optional<HashKey> hash{};         ///< keeps a client with one part of the split; nothing: every request by itself
+  std::optional<HashKey> chosen_by{};    ///< a header or cookie that may name a part of the split, which gets the request then
 };
 
 /// What a route does with a request: send the client elsewhere.
@@ -63,16 +72,6 @@ struct RedirectConfig {
   std::string to;
   int status = 302;        ///< 301, 302, 303, 307 or 308; 302, because clients keep a permanent one for ever
   bool keep_query = true;  ///< the client's query goes behind the target
-  Place place{};
-};
-
-/// What a route does with a request: give a fixed answer.
-struct ReplyConfig {
-  int status = 200;
-  /// The content; without, a status of 400 and above has its reason as `{"message": ...}`, and others have none.
-  std::optional<std::string> content{};
-  std::string content_type = "text/plain; charset=utf-8";  ///< of the content; not sent if it is empty
-  std::vector<std::pair<std::string, std::string>> headers{};
   Place place{};
 };
 

@@ -2,88 +2,84 @@
 /// Level 3: which endpoint of an upstream gets the next request. Std only, usable alone.
 #pragma once
 
-#include <gw/error.hpp>
+#include <gw/balance/least_requests.hpp>
+#include <gw/balance/maglev.hpp>
+#include <gw/balance/p2c.hpp>
+#include <gw/balance/random_choice.hpp>
+#include <gw/balance/round_robin.hpp>
 #include <gw/upstream.hpp>
 
-#include <algorithm>
-#include <atomic>
+#include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
-#include <vector>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <variant>
 
 namespace gw {
 inline namespace v0 {
 
-/// A small, fast source of random numbers (xorshift64*); one per worker. Not for secrets.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) noexcept : state_(seed ? seed : 1) {}
-  std::uint64_t operator()() noexcept {
-    state_ ^= state_ >> 12;
-    state_ ^= state_ << 25;
-    state_ ^= state_ >> 27;
-    return state_ * 0x2545F4914F6CDD1DULL;
-  }
-  /// 0 .. n-1; n above zero.
-  std::size_t below(std::size_t n) noexcept { return static_cast<std::size_t>(((*this)() >> 32) * n >> 32); }
+/// The names of the kinds of `Balance` in configurations, in the order of the enumeration.
+inline constexpr std::array<std::string_view, 5> balance_names{"p2c", "round_robin", "least_requests", "random", "maglev"};
 
- private:
-  std::uint64_t state_;
-};
+/// The name of a kind. Valid forever.
+constexpr std::string_view name_of(Balance balance) noexcept { return balance_names[static_cast<std::size_t>(balance)]; }
 
-/// Chooses among the endpoints of one upstream by their weights. Shared by all workers.
+/// What each kind of `Balance` is: it chooses among the candidates that its constructor got, by their weights. `pick` may be called by all
+/// workers at once, does not allocate, and is as `Balancer::pick` says.
+template <class T>
+concept Chooser = std::constructible_from<T, std::span<const Candidate>> &&
+                  requires(const T& chooser, Random& random, std::optional<std::uint64_t> hash, unsigned (&load)(std::size_t)) {
+                    { chooser.empty() } noexcept -> std::same_as<bool>;
+                    { chooser.pick(random, hash, load) } -> std::same_as<std::size_t>;
+                  };
+
+/// Chooses among the endpoints of one upstream in one of five ways. Shared by all workers: immutable, but for the turn of round robin,
+/// which they take together. When endpoints, weights or health change, a new one is made.
 class Balancer {
  public:
-  /// `weights[i]` belongs to endpoint i; 0 takes it out. At least one must be above 0 for `pick`.
-  Balancer(Balance balance, const std::vector<unsigned>& weights) : balance_(balance), weights_(weights) { schedule(); }
+  /// `candidates` are read here only. Weights go up to the largest `unsigned`; 0 takes a candidate out but leaves the others their
+  /// indices. `turn`: where round robin begins; the `turn()` of the balancer that this one replaces.
+  Balancer(Balance balance, std::span<const Candidate> candidates, std::uint64_t turn = 0) : chooser_(made(balance, candidates, turn)) {}
 
-  /// Whether any endpoint can be picked.
-  bool empty() const noexcept { return turns_.empty(); }
+  /// Whether nothing can be picked: there is no candidate with weight.
+  bool empty() const noexcept {
+    return std::visit([](const auto& chooser) noexcept { return chooser.empty(); }, chooser_);
+  }
 
-  /// The endpoint for the next request; `load(i)` tells how many requests run at endpoint i.
+  /// The candidate for the next request, as its index; not of an empty balancer. `hash`: of whatever the request is told by, for `maglev`
+  /// only; nothing: goes anywhere. `load(i)`: how many requests run at candidate i, below 2^32; may be old or change under way.
   template <class Load>
-  std::size_t pick(Random& random, Load&& load) const {
-    GW_ASSERT(!empty());
-    if (balance_ == Balance::round_robin) return turns_[turn_.fetch_add(1, std::memory_order_relaxed) % turns_.size()];
-    const std::size_t first = turns_[random.below(turns_.size())];
-    std::size_t second = turns_[random.below(turns_.size())];
-    // Two different ones where there are two; the next in the schedule is as good as another draw.
-    if (second == first) second = turns_[next_other(first, random.below(turns_.size()))];
-    const auto per_weight = [&](std::size_t i) { return static_cast<double>(load(i)) / weights_[i]; };
-    return per_weight(second) < per_weight(first) ? second : first;
+  std::size_t pick(Random& random, std::optional<std::uint64_t> hash, Load&& load) const {
+    return std::visit([&](const auto& chooser) { return chooser.pick(random, hash, load); }, chooser_);
+  }
+
+  /// Where round robin is; 0 for all others.
+  std::uint64_t turn() const noexcept {
+    const auto* round_robin = std::get_if<RoundRobin>(&chooser_);
+    return round_robin ? round_robin->turn() : 0;
   }
 
  private:
-  // Smooth weighted round robin, unrolled once: heavy endpoints come often but not in a row.
-  void schedule() {
-    unsigned divisor = 0;
-    for (unsigned w : weights_) divisor = std::gcd(divisor, w);
-    if (divisor == 0) return;
-    std::vector<std::int64_t> credit(weights_.size(), 0);
-    std::int64_t total = 0;
-    for (unsigned w : weights_) total += w / divisor;
-    turns_.reserve(static_cast<std::size_t>(total));
-    for (std::int64_t turn = 0; turn < total; ++turn) {
-      for (std::size_t i = 0; i < weights_.size(); ++i) credit[i] += weights_[i] / divisor;
-      const auto best = static_cast<std::size_t>(std::max_element(credit.begin(), credit.end()) - credit.begin());
-      credit[best] -= total;
-      turns_.push_back(static_cast<std::uint32_t>(best));
+  template <Chooser... T>
+  using OneOf = std::variant<T...>;
+  using AnyChooser = OneOf<P2c, RoundRobin, LeastRequests, RandomChoice, Maglev>;
+
+  static AnyChooser made(Balance balance, std::span<const Candidate> candidates, std::uint64_t turn) {
+    switch (balance) {
+      case Balance::p2c: return AnyChooser(std::in_place_type<P2c>, candidates);
+      case Balance::round_robin: return AnyChooser(std::in_place_type<RoundRobin>, candidates, turn);
+      case Balance::least_requests: return AnyChooser(std::in_place_type<LeastRequests>, candidates);
+      case Balance::random: return AnyChooser(std::in_place_type<RandomChoice>, candidates);
+      case Balance::maglev: break;
     }
+    return AnyChooser(std::in_place_type<Maglev>, candidates);
   }
 
-  std::size_t next_other(std::size_t not_this, std::size_t from) const noexcept {
-    for (std::size_t step = 0; step < turns_.size(); ++step) {
-      const std::size_t at = (from + step) % turns_.size();
-      if (turns_[at] != not_this) return at;
-    }
-    return from;
-  }
-
-  Balance balance_;
-  std::vector<unsigned> weights_;
-  std::vector<std::uint32_t> turns_;
-  mutable std::atomic<std::uint64_t> turn_{0};
+  AnyChooser chooser_;
 };
 
 }  // namespace v0

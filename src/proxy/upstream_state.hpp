@@ -46,13 +46,15 @@ class EndpointRegistry {
 struct UpstreamState {
   UpstreamState(std::string n, UpstreamOptions o, std::vector<std::shared_ptr<Endpoint>> e, const std::vector<unsigned>& weights,
                 std::shared_ptr<UpstreamMetrics> m)
-      : name(std::move(n)), options(std::move(o)), endpoints(std::move(e)), balancer(options.balance, weights), metrics(std::move(m)) {}
+      : name(std::move(n)), options(std::move(o)), endpoints(std::move(e)),
+        balancer(options.balance, candidates(endpoints, weights)), metrics(std::move(m)) {}
 
   /// The endpoint for the next request, or null if there is none.
   const std::shared_ptr<Endpoint>* pick(Random& random) const {
     if (balancer.empty()) return nullptr;
     if (endpoints.size() == 1) return &endpoints.front();
-    return &endpoints[balancer.pick(random, [this](std::size_t i) { return endpoints[i]->running.load(std::memory_order_relaxed); })];
+    const auto load = [this](std::size_t i) { return endpoints[i]->running.load(std::memory_order_relaxed); };
+    return &endpoints[balancer.pick(random, std::nullopt, load)];
   }
 
   const std::string name;
@@ -60,6 +62,13 @@ struct UpstreamState {
   const std::vector<std::shared_ptr<Endpoint>> endpoints;
   const Balancer balancer;
   const std::shared_ptr<UpstreamMetrics> metrics;
+
+ private:
+  static std::vector<Candidate> candidates(const std::vector<std::shared_ptr<Endpoint>>& endpoints, const std::vector<unsigned>& weights) {
+    std::vector<Candidate> result;
+    for (std::size_t i = 0; i < endpoints.size(); ++i) result.push_back({endpoints[i]->host_field, weights[i]});
+    return result;
+  }
 };
 
 }  // namespace proxy

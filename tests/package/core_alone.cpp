@@ -5,6 +5,7 @@
 #include <gw/router.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 int main() {
@@ -24,8 +25,9 @@ int main() {
   pool.give("origin", std::make_shared<int>(7), {.idle = 1, .total = 1});
 
   gw::Random random(1);
-  const gw::Balancer balancer(gw::Balance::p2c, {1, 2});
-  const std::size_t picked = balancer.pick(random, [](std::size_t i) { return i; });
+  const gw::Candidate candidates[] = {{"10.0.0.1:8080", 1}, {"10.0.0.2:8080", 2}};
+  const gw::Balancer balancer(gw::Balance::p2c, candidates);
+  const std::size_t picked = balancer.pick(random, std::nullopt, [](std::size_t i) { return i; });
 
   const bool is_right = built.problems.empty() && match && *match.value == 2 && match.params["id"] == "7" && joined == "/v1/users/7" && is_open &&
                         pool.idle("origin") == 1 && picked == 0;

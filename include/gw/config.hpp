@@ -59,7 +59,7 @@ struct SplitPart {
 /// What a route does with a request: send it to an upstream, or to one of several.
 struct ForwardConfig {
   /// The name of an upstream, or a URL `http://host[:port][/base]`, which becomes an upstream of its own. Empty with `split`.
-  std::string to;
+  std::string to{};
   Place place{};
   std::vector<SplitPart> split{};        ///< upstreams that share the requests by weight
   std::optional<HashKey> hash{};         ///< keeps a client with one part of the split; nothing: every request by itself

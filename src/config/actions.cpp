@@ -1,10 +1,14 @@
 #include "config/actions.hpp"
 
+#include "config/hash_key.hpp"
+
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace gw {
 inline namespace v0 {
@@ -73,6 +77,26 @@ bool is_status(const Value& value) {
   return value.is_scalar() && !node.is_quoted && node.text.size() == 3 && node.text.find_first_not_of("0123456789") == node.text.npos;
 }
 
+void read_split(const Value& value, std::vector<SplitPart>& out) {
+  const std::size_t before = value.problem_count();
+  value.each_entry("a map of upstreams and their weights", [&](const Node::Key& name, const Value& weight) {
+    Place place = weight.place();
+    place.line = name.line;
+    place.column = name.column;
+    if (std::string what = forward_mistake(name.text); !what.empty()) weight.problem_at(std::move(place), std::move(what));
+    SplitPart& part = out.emplace_back(SplitPart{name.text});
+    read_number(weight, part.weight, bounds::weight);
+  });
+  if (value.problem_count() > before) return;
+  if (std::string what = split_mistake(out); !what.empty()) value.problem(std::move(what));
+}
+
+constexpr Key<ForwardConfig> forward_keys[] = {
+    {"split", [](const Value& v, ForwardConfig& f) { read_split(v, f.split); }},
+    {"hash", [](const Value& v, ForwardConfig& f) { f.hash = read_hash(v); }},
+    {"chosen_by", [](const Value& v, ForwardConfig& f) { f.chosen_by = read_hash_field(v); }},
+};
+
 void read_status(const Value& value, int& out) { read_number(value, out, bounds::status); }
 
 constexpr Key<RedirectConfig> redirect_keys[] = {
@@ -117,6 +141,16 @@ std::string json_text(const Node& node) {
   Writer writer(buffer);
   write(writer, node);
   return {buffer.GetString(), buffer.GetSize()};
+}
+
+void read_forward(const Value& value, ForwardConfig& out) {
+  out.place = value.place();
+  if (!value.is_mapping()) return read_checked(value, out.to, forward_mistake);
+  const bool all_known = read_map(value, out, forward_keys);
+  if (value.has("split")) return;
+  const bool has_hash = value.key_problem("hash", stray_forward_hash);
+  const bool has_chosen_by = value.key_problem("chosen_by", stray_chosen_by);
+  if (all_known && !has_hash && !has_chosen_by) value.problem("split is missing");
 }
 
 void read_rewrite(const Value& value, RewriteConfig& out) {

@@ -1,5 +1,5 @@
 /// \file
-/// Level 5: what a route does, as keys of a configuration: `rewrite`, `redirect` and `reply`.
+/// Level 5: what a route does, as keys of a configuration: `forward`, `rewrite`, `redirect` and `reply`.
 #pragma once
 
 #include "config/value.hpp"
@@ -12,6 +12,8 @@ namespace gw {
 inline namespace v0 {
 namespace config {
 
+/// Reads the name of an upstream, a URL, or {split: ..., hash: ..., chosen_by: ...}.
+void read_forward(const Value& value, ForwardConfig& out);
 /// Reads "/v2{rest}".
 void read_rewrite(const Value& value, RewriteConfig& out);
 /// Reads a target, or {to: ..., status: ..., keep_query: ...}.

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -32,6 +33,26 @@ std::string target_mistake(std::string_view to, const UpstreamNames& upstreams) 
   // "10.0.0.1:8080" was hardly meant as a name.
   if (!what.empty() && to.find(':') != std::string_view::npos && detail::parse_endpoint(to)) what += "; an address has http:// before it";
   return what;
+}
+
+void check_forward(const ForwardConfig& forward, const Place& place, const UpstreamNames& upstreams, Report& report) {
+  if (forward.split.empty()) {
+    report.add(place, target_mistake(forward.to, upstreams));
+    if (forward.hash) report.add(place, stray_forward_hash);
+    if (forward.chosen_by) report.add(place, stray_chosen_by);
+    return;
+  }
+  if (!forward.to.empty()) report.add(place, "either one upstream or a split");
+  report.add(place, ".split", split_mistake(forward.split));
+  std::set<std::string_view> names;
+  for (const SplitPart& part : forward.split) {
+    const std::string path = path_of(".split", part.to);
+    const bool is_new = names.insert(part.to).second;
+    report.add(place, path, is_new ? target_mistake(part.to, upstreams) : quote(part.to) + " is in the split already");
+    report.add(place, path, number_mistake(part.weight, bounds::weight));
+  }
+  if (forward.hash) report.add(place, ".hash", hash_mistake(*forward.hash));
+  if (forward.chosen_by) report.add(place, ".chosen_by", chosen_by_mistake(*forward.chosen_by));
 }
 
 /// The deadlines and limits that a route has of its own.
@@ -73,7 +94,7 @@ void check_redirect(const RedirectConfig& redirect, const RouteConfig& route, co
 void check_route(const RouteConfig& route, const Place& place, const UpstreamNames& upstreams, Report& report) {
   if (std::holds_alternative<std::monostate>(route.action)) report.add(place, "a route needs something to do: " + route_actions());
   const auto* forward = std::get_if<ForwardConfig>(&route.action);
-  if (forward) report.add(or_path(forward->place, place.path + ".forward"), target_mistake(forward->to, upstreams));
+  if (forward) check_forward(*forward, or_path(forward->place, place.path + ".forward"), upstreams, report);
   check_bounds(route, place, report);
   const auto only = [&](bool is_used, const char* part, const char* what) {
     if (is_used) report.add(place, part, what);

@@ -28,7 +28,8 @@ class UpstreamNames {
   bool are_known_;
 };
 
-/// Reports upstreams without a usable endpoint, taken names and options out of range.
+/// Reports upstreams without a usable endpoint, taken names, options that are out of range or do not fit together, and fallbacks that
+/// lead nowhere or in a circle.
 void check_upstreams(const Config& config, Report& report);
 
 }  // namespace config

@@ -1,6 +1,7 @@
 #include "config/describe.hpp"
 
 #include "config/masking.hpp"
+#include "config/rules.hpp"
 
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
@@ -32,6 +33,7 @@ class JsonWriter {
   void end_list() { out_.EndArray(); }
   void key(std::string_view name) { out_.Key(name.data(), static_cast<rapid::SizeType>(name.size())); }
   void text(std::string_view value) { out_.String(value.data(), static_cast<rapid::SizeType>(value.size())); }
+  void number(std::uint64_t value) { out_.Uint64(value); }
   void json(std::string_view value) { out_.RawValue(value.data(), value.size(), rapid::kObjectType); }
 
   void member(std::string_view name, std::string_view value) {
@@ -40,7 +42,7 @@ class JsonWriter {
   }
   void member(std::string_view name, std::uint64_t value) {
     key(name);
-    out_.Uint64(value);
+    number(value);
   }
   void member(std::string_view name, std::int64_t value) {
     key(name);
@@ -50,10 +52,7 @@ class JsonWriter {
     key(name);
     out_.Bool(value);
   }
-  void member(std::string_view name, Duration value) {
-    const auto count = value.count();
-    member(name, count % 1000 == 0 ? std::to_string(count / 1000) + 's' : std::to_string(count) + "ms");
-  }
+  void member(std::string_view name, Duration value) { member(name, duration_text(value)); }
 
   std::string take() { return std::string(buffer_.GetString(), buffer_.GetSize()) + '\n'; }
 
@@ -109,6 +108,28 @@ void write_rule(JsonWriter& out, const RouteRule& rule) {
   write_tests(out, "query", rule.query);
 }
 
+void write_hash(JsonWriter& out, std::string_view name, const HashKey& hash) {
+  const auto kind = static_cast<std::size_t>(hash.kind);
+  if (kind < hash_names.size()) return out.member(name, hash_names[kind]);
+  out.key(name);
+  out.begin_object();
+  out.member(hash.kind == HashKey::Kind::header ? "header" : "cookie", std::string_view(hash.name));
+  out.end_object();
+}
+
+void write_forward(JsonWriter& out, const ForwardConfig& forward) {
+  if (forward.split.empty()) return out.member("forward", without_credentials(forward.to));
+  out.key("forward");
+  out.begin_object();
+  out.key("split");
+  out.begin_object();
+  for (const SplitPart& part : forward.split) out.member(without_credentials(part.to), std::uint64_t{part.weight});
+  out.end_object();
+  if (forward.hash) write_hash(out, "hash", *forward.hash);
+  if (forward.chosen_by) write_hash(out, "chosen_by", *forward.chosen_by);
+  out.end_object();
+}
+
 void write_redirect(JsonWriter& out, const RedirectConfig& redirect) {
   out.key("redirect");
   out.begin_object();
@@ -118,8 +139,8 @@ void write_redirect(JsonWriter& out, const RedirectConfig& redirect) {
   out.end_object();
 }
 
-void write_reply(JsonWriter& out, const ReplyConfig& reply) {
-  out.key("reply");
+void write_reply(JsonWriter& out, std::string_view key, const ReplyConfig& reply) {
+  out.key(key);
   out.begin_object();
   out.member("status", static_cast<std::uint64_t>(reply.status));
   if (reply.content) out.member("text", std::string_view(*reply.content));
@@ -157,9 +178,9 @@ void write_bounds(JsonWriter& out, const RouteConfig& route) {
 void write_action(JsonWriter& out, const RouteConfig& route) {
   if (route.rewrite) out.member("rewrite", std::string_view(route.rewrite->to));
   if (const auto* redirect = std::get_if<RedirectConfig>(&route.action)) write_redirect(out, *redirect);
-  if (const auto* reply = std::get_if<ReplyConfig>(&route.action)) write_reply(out, *reply);
+  if (const auto* reply = std::get_if<ReplyConfig>(&route.action)) write_reply(out, "reply", *reply);
   if (const auto* forward = std::get_if<ForwardConfig>(&route.action)) {
-    out.member("forward", without_credentials(forward->to));
+    write_forward(out, *forward);
     if (route.strip_prefix) out.member("strip_prefix", true);
     if (route.preserve_host) out.member("preserve_host", true);
     if (route.upgrade != RouteConfig().upgrade) write_list(out, "upgrade", route.upgrade);
@@ -183,6 +204,91 @@ void write_route(JsonWriter& out, const RouteConfig& route, std::string_view nam
   out.end_object();
 }
 
+void write_sticky(JsonWriter& out, const StickyOptions& sticky) {
+  out.key("sticky");
+  out.begin_object();
+  out.member("cookie", std::string_view(sticky.cookie));
+  out.member("secret", masked);
+  if (sticky.max_age) out.member("max_age", *sticky.max_age);
+  out.end_object();
+}
+
+void write_statuses(JsonWriter& out, std::string_view name, const std::vector<int>& statuses) {
+  if (statuses.empty()) return;
+  out.key(name);
+  out.begin_list();
+  for (int status : statuses) out.number(static_cast<std::uint64_t>(status));
+  out.end_list();
+}
+
+void write_health(JsonWriter& out, const HealthOptions& health) {
+  out.key("health");
+  out.begin_object();
+  if (const std::optional<CheckOptions>& check = health.check) {
+    out.key("check");
+    out.begin_object();
+    if (!check->path.empty()) out.member("path", std::string_view(check->path));
+    write_statuses(out, "status", check->statuses);
+    out.member("interval", check->interval);
+    out.member("timeout", check->timeout);
+    out.member("healthy", std::uint64_t{check->healthy});
+    out.member("unhealthy", std::uint64_t{check->unhealthy});
+    out.end_object();
+  }
+  const EjectOptions& eject = health.eject;
+  out.key("eject");
+  out.begin_object();
+  out.member("failures", std::uint64_t{eject.failures});
+  out.member("error_rate", std::uint64_t{eject.error_rate});
+  out.member("requests", std::uint64_t{eject.requests});
+  out.member("window", eject.window);
+  out.member("time", eject.time);
+  out.member("longest", eject.longest);
+  out.member("share", std::uint64_t{eject.share});
+  out.end_object();
+  out.end_object();
+}
+
+void write_retries(JsonWriter& out, const RetryOptions& retries) {
+  out.key("retries");
+  out.begin_object();
+  out.member("max", std::uint64_t{retries.max});
+  write_statuses(out, "statuses", retries.statuses);
+  out.member("all_methods", retries.all_methods);
+  out.member("per_try", retries.per_try);
+  out.member("total", retries.total);
+  out.member("backoff", retries.backoff);
+  out.member("body", std::uint64_t{retries.body});
+  out.member("budget", std::uint64_t{retries.budget});
+  out.member("floor", std::uint64_t{retries.floor});
+  out.end_object();
+}
+
+/// How many requests may be under way, and what happens to others.
+void write_capacity(JsonWriter& out, const UpstreamOptions& options) {
+  out.member("idle_connections", std::uint64_t{options.idle_connections});
+  out.member("connections", std::uint64_t{options.connections});
+  out.member("requests", std::uint64_t{options.requests});
+  if (options.requests > 0) {
+    out.key("queue");
+    out.begin_object();
+    out.member("length", std::uint64_t{options.queue.length});
+    out.member("time", options.queue.time);
+    out.end_object();
+  }
+  if (const std::optional<BreakerOptions>& breaker = options.breaker) {
+    out.key("breaker");
+    out.begin_object();
+    out.member("error_rate", std::uint64_t{breaker->error_rate});
+    out.member("requests", std::uint64_t{breaker->requests});
+    out.member("window", breaker->window);
+    out.member("open", breaker->open);
+    out.end_object();
+  }
+  if (const auto* name = std::get_if<std::string>(&options.fallback)) out.member("fallback", std::string_view(*name));
+  if (const auto* reply = std::get_if<ReplyConfig>(&options.fallback)) write_reply(out, "fallback", *reply);
+}
+
 void write_upstream(JsonWriter& out, const UpstreamConfig& upstream) {
   const UpstreamOptions& options = upstream.options;
   out.key(upstream.name);
@@ -196,7 +302,10 @@ void write_upstream(JsonWriter& out, const UpstreamConfig& upstream) {
     out.end_object();
   }
   out.end_list();
-  out.member("balance", options.balance == Balance::p2c ? std::string_view("p2c") : std::string_view("round_robin"));
+  out.member("balance", balance_names[static_cast<std::size_t>(options.balance)]);
+  if (options.balance == Balance::maglev) write_hash(out, "hash", options.hash);
+  if (options.sticky) write_sticky(out, *options.sticky);
+  out.member("slow_start", options.slow_start);
   out.key("timeouts");
   out.begin_object();
   out.member("connect", options.timeouts.connect);
@@ -205,9 +314,10 @@ void write_upstream(JsonWriter& out, const UpstreamConfig& upstream) {
   out.member("idle", options.timeouts.idle);
   out.member("tunnel", options.timeouts.tunnel);
   out.end_object();
+  write_health(out, options.health);
+  write_retries(out, options.retries);
   out.member("base_path", options.base_path);
-  out.member("idle_connections", std::uint64_t{options.idle_connections});
-  out.member("connections", std::uint64_t{options.connections});
+  write_capacity(out, options);
   out.end_object();
 }
 

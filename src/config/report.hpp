@@ -57,6 +57,11 @@ inline Place or_path(Place place, std::string path) {
 /// What is wrong with a duration.
 inline std::string duration_mistake(Duration duration) { return duration > Duration::zero() ? "" : "a duration must be above zero"; }
 
+/// What is wrong with a duration that may be zero.
+inline std::string duration_or_zero_mistake(Duration duration) {
+  return duration >= Duration::zero() ? "" : "a duration must not be below zero";
+}
+
 /// What is wrong with a number.
 inline std::string number_mistake(std::uint64_t number, Bounds bounds) {
   if (bounds.contain(number)) return {};

@@ -101,11 +101,11 @@ bool begin_action(const Value& value, RouteDraft& draft) {
   return !std::exchange(draft.has_action, true);
 }
 
-void read_forward(const Value& value, RouteDraft& draft) {
+void read_forward_of(const Value& value, RouteDraft& draft) {
   ForwardConfig forward;
-  forward.place = value.place();
-  read_checked(value, forward.to, forward_mistake);
-  if (begin_action(value, draft) && !forward.to.empty()) draft.route.action = std::move(forward);
+  read_forward(value, forward);
+  // With a mistake in it a split still names upstreams, which may be unknown.
+  if (begin_action(value, draft) && !(forward.to.empty() && forward.split.empty())) draft.route.action = std::move(forward);
 }
 
 void read_handler(const Value& value, RouteDraft& draft) {
@@ -160,7 +160,7 @@ constexpr Key<RouteDraft> route_keys[] = {
     {"headers", [](const Value& v, RouteDraft& d) { read_tests(v, d.route.rule.headers, true); }},
     {"query", [](const Value& v, RouteDraft& d) { read_tests(v, d.route.rule.query, false); }},
     {"use", [](const Value& v, RouteDraft& d) { read_stages(v, d.route.use); }},
-    {"forward", read_forward},
+    {"forward", read_forward_of},
     {"handler", read_handler},
     {"redirect", [](const Value& v, RouteDraft& d) { read_action(v, d, read_redirect); }},
     {"reply", [](const Value& v, RouteDraft& d) { read_action(v, d, read_reply); }},

@@ -6,6 +6,7 @@
 #include <gw/http.hpp>
 #include <gw/version.hpp>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -18,6 +19,11 @@ std::string size_text(std::uint64_t bytes) {
   for (const auto& [name, factor] : units)
     if (bytes >= factor && bytes % factor == 0) return std::to_string(bytes / factor) + std::string(name);
   return std::to_string(bytes);
+}
+
+std::string duration_text(Duration duration) {
+  const auto count = duration.count();
+  return count % 1000 == 0 ? std::to_string(count / 1000) + 's' : std::to_string(count) + "ms";
 }
 
 std::string not_built_yet(std::string_view what) {
@@ -68,6 +74,51 @@ std::string protocol_mistake(std::string_view protocol) {
   for (std::string_view carrier : {"h2c", "h2", "http", "tls"})
     if (iequals(name, carrier)) return quote(protocol) + " cannot be switched to: the requests in it would pass by every route, stage and limit";
   return {};
+}
+
+std::string cookie_mistake(std::string_view name) { return is_token(name) ? std::string() : quote(name) + " is no cookie name"; }
+
+std::string secret_mistake(std::string_view secret) {
+  return secret.size() >= 16 ? std::string() : "a secret has 16 bytes or more, not " + std::to_string(secret.size());
+}
+
+std::string max_age_mistake(Duration max_age) {
+  return max_age % std::chrono::seconds(1) == Duration::zero() ? std::string() : "a number of whole seconds is needed";
+}
+
+std::string check_path_mistake(std::string_view path) {
+  const auto is_good = [](char c) { return c > ' ' && c < 0x7f && c != '#'; };
+  if (path.starts_with('/') && std::all_of(path.begin(), path.end(), is_good)) return {};
+  return quote(path) + " is no path to ask for: it begins with / and has no space, # or bytes outside ASCII";
+}
+
+std::string check_mistake(const CheckOptions& check) {
+  if (check.path.empty() && !check.statuses.empty()) return "status needs a path: a TCP connection has none";
+  if (check.timeout <= check.interval) return {};
+  return "timeout (" + duration_text(check.timeout) + ") must not be above interval (" + duration_text(check.interval) + ")";
+}
+
+std::string eject_mistake(const EjectOptions& eject) {
+  if (eject.time <= eject.longest) return {};
+  return "time (" + duration_text(eject.time) + ") must not be above longest (" + duration_text(eject.longest) + ")";
+}
+
+std::string hash_mistake(const HashKey& key) {
+  if (key.kind == HashKey::Kind::cookie) return cookie_mistake(key.name);
+  return key.kind != HashKey::Kind::header || is_token(key.name) ? std::string() : quote(key.name) + " is no header name";
+}
+
+std::string chosen_by_mistake(const HashKey& key) {
+  if (key.kind == HashKey::Kind::header || key.kind == HashKey::Kind::cookie) return hash_mistake(key);
+  return "only a header or a cookie can name a part";
+}
+
+std::string split_mistake(const std::vector<SplitPart>& split) {
+  constexpr std::size_t most = 64;
+  if (split.empty()) return "a split needs a part";
+  if (split.size() > most) return "a split has at most " + std::to_string(most) + " parts, not " + std::to_string(split.size());
+  if (std::any_of(split.begin(), split.end(), [](const SplitPart& part) { return part.weight > 0; })) return {};
+  return "every part has weight 0: none would get a request";
 }
 
 std::string limits_mistake(const Limits& limits) {

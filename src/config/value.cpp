@@ -71,6 +71,12 @@ void Value::key_problem(std::size_t i, std::string what) const {
   problem_at({reading_->file, key.line, key.column, path_}, std::move(what));
 }
 
+bool Value::key_problem(std::string_view name, std::string what) const {
+  for (std::size_t i = 0; i < node_->keys.size(); ++i)
+    if (node_->keys[i].text == name) return key_problem(i, std::move(what)), true;
+  return false;
+}
+
 std::optional<std::string_view> Value::text() const {
   if (!is_scalar() || !node_->text.empty()) return text_or_empty();
   expected("text");
@@ -110,6 +116,13 @@ std::optional<std::uint64_t> Value::number(Bounds bounds) const {
 }
 
 std::optional<Duration> Value::duration() const {
+  const auto duration = duration_or_zero();
+  if (duration != Duration::zero()) return duration;
+  problem("a duration must be above zero");
+  return std::nullopt;
+}
+
+std::optional<Duration> Value::duration_or_zero() const {
   constexpr std::string_view form = "a duration such as 10s: a whole number and ms, s, m or h";
   const auto amount = is_scalar() ? parse_amount(node_->text) : std::nullopt;
   const auto milliseconds = amount ? in_units(*amount, time_units) : std::nullopt;
@@ -121,12 +134,8 @@ std::optional<Duration> Value::duration() const {
     return std::nullopt;
   }
   constexpr std::uint64_t longest = 365 * 24 * time_units.back().factor;
-  if (*milliseconds == 0)
-    problem("a duration must be above zero");
-  else if (*milliseconds > longest)
-    problem("a duration is at most 8760h, found " + quote(node_->text));
-  else
-    return Duration(*milliseconds);
+  if (*milliseconds <= longest) return Duration(*milliseconds);
+  problem("a duration is at most 8760h, found " + quote(node_->text));
   return std::nullopt;
 }
 

@@ -72,6 +72,8 @@ class Value {
   std::optional<std::uint64_t> number(Bounds bounds) const;
   /// A time above zero and up to a year: "250ms", "10s", "2m", "1h".
   std::optional<Duration> duration() const;
+  /// The same, or "0s".
+  std::optional<Duration> duration_or_zero() const;
   /// A number of bytes inside `bounds`: "1024", "16KiB", "1MiB", "1GiB".
   std::optional<std::uint64_t> size(Bounds bounds) const;
 
@@ -105,6 +107,8 @@ class Value {
   Value entry_as(std::size_t i, std::string_view name) const { return Value(*reading_, node_->elements[i], path_of(path_, name)); }
   /// Reports a problem of the `i`th key of a map.
   void key_problem(std::size_t i, std::string what) const;
+  /// The same of the key `name`, if the map has it; whether it has.
+  bool key_problem(std::string_view name, std::string what) const;
 
  private:
   Reading* reading_;
@@ -167,6 +171,9 @@ inline void read(const Value& value, bool& out) {
 }
 inline void read(const Value& value, Duration& out) {
   if (const auto duration = value.duration()) out = *duration;
+}
+inline void read_with_zero(const Value& value, Duration& out) {
+  if (const auto duration = value.duration_or_zero()) out = *duration;
 }
 template <class T>
 void read_number(const Value& value, T& out, Bounds bounds) {

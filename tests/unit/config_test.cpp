@@ -20,6 +20,42 @@ std::string contents(const std::string& name) {
   return text.str();
 }
 
+std::string describe(const gw::HashKey& hash) {
+  constexpr const char* kinds[] = {"client_address", "path", "header ", "cookie "};
+  return kinds[static_cast<int>(hash.kind)] + hash.name;
+}
+
+/// What upstreams do about failures and load, as text.
+std::string describe(const gw::UpstreamOptions& o) {
+  std::ostringstream out;
+  const auto ms = [](gw::Duration d) { return d.count(); };
+  const auto statuses = [&](const std::vector<int>& all) {
+    for (int status : all) out << ' ' << status;
+    out << " |";
+  };
+  if (const auto& s = o.sticky) out << "sticky " << s->cookie << ' ' << s->secret << ' ' << (s->max_age ? ms(*s->max_age) : 0) << '\n';
+  if (const auto& c = o.health.check) {
+    out << "check " << c->path;
+    statuses(c->statuses);
+    out << ' ' << ms(c->interval) << ' ' << ms(c->timeout) << ' ' << c->healthy << ' ' << c->unhealthy << '\n';
+  }
+  const auto& e = o.health.eject;
+  out << "eject " << e.failures << ' ' << e.error_rate << ' ' << e.requests << ' ' << ms(e.window) << ' ' << ms(e.time) << ' '
+      << ms(e.longest) << ' ' << e.share << '\n';
+  const auto& r = o.retries;
+  out << "retries " << r.max;
+  statuses(r.statuses);
+  out << ' ' << r.all_methods << ' ' << ms(r.per_try) << ' ' << ms(r.total) << ' ' << ms(r.backoff) << ' ' << r.body << ' '
+      << r.budget << ' ' << r.floor << '\n';
+  out << "requests " << o.requests << " queue " << o.queue.length << ' ' << ms(o.queue.time) << " slow_start " << ms(o.slow_start) << '\n';
+  if (const auto& b = o.breaker)
+    out << "breaker " << b->error_rate << ' ' << b->requests << ' ' << ms(b->window) << ' ' << ms(b->open) << '\n';
+  if (const auto* name = std::get_if<std::string>(&o.fallback)) out << "fallback " << *name << '\n';
+  if (const auto* reply = std::get_if<gw::ReplyConfig>(&o.fallback))
+    out << "fallback " << reply->status << " [" << reply->content.value_or("-") << "]\n";
+  return out.str();
+}
+
 /// A config as text, everything of it but the places.
 std::string describe(const gw::Config& c) {
   std::ostringstream out;
@@ -43,9 +79,13 @@ std::string describe(const gw::Config& c) {
     out << "upstream " << u.name;
     for (const auto& e : u.endpoints) out << ' ' << e.address << '*' << e.weight;
     const auto& o = u.options;
-    out << ' ' << (o.balance == gw::Balance::p2c ? "p2c" : "round_robin") << ' ' << ms(o.timeouts.connect) << ' '
+    constexpr const char* balances[] = {"p2c", "round_robin", "least_requests", "random", "maglev"};
+    out << ' ' << balances[static_cast<int>(o.balance)];
+    if (o.balance == gw::Balance::maglev) out << ' ' << describe(o.hash);
+    out << ' ' << ms(o.timeouts.connect) << ' '
         << ms(o.timeouts.first_byte) << ' ' << ms(o.timeouts.body) << ' ' << ms(o.timeouts.idle) << ' ' << ms(o.timeouts.tunnel) << ' ' << o.base_path << ' '
         << o.idle_connections << ' ' << o.connections << '\n';
+    if (describe(o) != describe(gw::UpstreamOptions())) out << describe(o);
   }
   for (const auto& r : c.routes) {
     out << "route " << r.rule.name << (r.rule.kind == gw::RouteRule::Kind::path ? " path " : " prefix ") << r.rule.pattern;
@@ -54,7 +94,12 @@ std::string describe(const gw::Config& c) {
       if (r.rule.methods.contains(*gw::parse_method(name))) out << ' ' << name;
     for (const auto& t : r.rule.headers) out << ' ' << t.name << ':' << t.value;
     for (const auto& t : r.rule.query) out << ' ' << t.name << '=' << t.value;
-    if (const auto* f = std::get_if<gw::ForwardConfig>(&r.action)) out << " forward " << f->to;
+    if (const auto* f = std::get_if<gw::ForwardConfig>(&r.action)) {
+      out << " forward " << f->to;
+      for (const auto& part : f->split) out << ' ' << part.to << '*' << part.weight;
+      if (f->hash) out << " by " << describe(*f->hash);
+      if (f->chosen_by) out << " chosen by " << describe(*f->chosen_by);
+    }
     if (const auto* to = std::get_if<gw::RedirectConfig>(&r.action)) out << " redirect " << to->status << ' ' << to->to << (to->keep_query ? "" : " no query");
     if (const auto* f = std::get_if<gw::ReplyConfig>(&r.action)) {
       out << " reply " << f->status << ' ' << f->content_type << " [" << f->content.value_or("-") << ']';
@@ -95,6 +140,21 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "upstream users 10.0.0.1:8080*1 http://10.0.0.2:8080*2 users.internal*1 round_robin 1000 5000 6000 7000 480000 /v1 5 9\n"
       "upstream orders [::1]:9000*1 orders.internal:9000*1 p2c 2000 30000 30000 4000 3600000 / 64 1024\n"
       "upstream single localhost:9100*1 p2c 2000 30000 30000 4000 3600000 / 64 1024\n"
+      "upstream careful h*1 maglev header x-user 2000 30000 30000 4000 3600000 / 64 1024\n"
+      "sticky node 0123456789abcdef 3600000\n"
+      "check /health?deep 200 204 | 7000 1000 3 4\n"
+      "eject 6 51 21 11000 4000 61000 91\n"
+      "retries 4 502 503 | 1 1000 9000 0 131072 30 5\n"
+      "requests 1000 queue 100 2000 slow_start 10000\n"
+      "breaker 52 22 12000 6000\n"
+      "fallback spare\n"
+      "upstream spare i*1 least_requests 2000 30000 30000 4000 3600000 / 64 1024\n"
+      "check  | 5000 2000 1 2\n"
+      "eject 5 50 20 10000 5000 60000 90\n"
+      "retries 0 | 0 2000 30000 25 65536 20 3\n"
+      "requests 0 queue 0 1000 slow_start 0\n"
+      "breaker 50 20 10000 5000\n"
+      "fallback 503 [{\"sorry\":true}]\n"
       "route  prefix /foo forward http://127.0.0.1:5001/base\n"
       "route user path /users/{id} host=api.example.com host=*.example.org GET PUT x-version:2 accept:* debug=* lang=d\xc3\xa9 empty= "
       "forward users\n"
@@ -109,7 +169,9 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "route  path /text reply 503 text/plain; charset=utf-8 [closed] retry-after:60 x-many:a x-many:b\n"
       "route  path /json reply 200 application/json [{\"up\":true,\"since\":2026,\"text\":\"7\",\"none\":null,\"list\":[1.5,\"\xc3\xa9\"]}]\n"
       "route  path /nothing reply 204 text/plain; charset=utf-8 [-]\n"
-      "route  path /ok reply 200 text/plain; charset=utf-8 [fine]\n";
+      "route  path /ok reply 200 text/plain; charset=utf-8 [fine]\n"
+      "route  prefix /canary forward  users*95 http://127.0.0.1:5002/v2*5 by cookie id chosen by header x-upstream\n"
+      "route  prefix /half forward  users*1 orders*0\n";
   const auto yaml = read(contents("every_key.yaml"));
   CHECK(join(yaml.problems) == join(Lines{}));
   CHECK(describe(yaml.config) == expected);
@@ -280,7 +342,7 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {"upstreams: {u: []}", {"gw:1:16: upstreams.u: the list is empty"}},
       {"upstreams: {u: {balance: p2c}}", {"gw:1:13: upstreams.u: an upstream needs an endpoint"}},
       {"upstreams: {u: {balance: p2d, endpoints: h}}",
-       {"gw:1:26: upstreams.u.balance: expected p2c or round_robin, found \"p2d\" (did you mean \"p2c\"?)"}},
+       {"gw:1:26: upstreams.u.balance: expected p2c, round_robin, least_requests, random or maglev, found \"p2d\" (did you mean \"p2c\"?)"}},
       {"upstreams: {u: {endpoints: [{weight: 2}]}}", {"gw:1:29: upstreams.u.endpoints[0]: address is missing"}},
       {"upstreams: {u: {endpoints: [{address: h, weight: 0}]}}",
        {"gw:1:13: upstreams.u.endpoints: every endpoint has weight 0: none would get a request"}},
@@ -291,8 +353,9 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {"upstreams: {u: {endpoints: h, base_path: v1}}",
        {"gw:1:42: upstreams.u.base_path: \"v1\" is no base path: it begins with / and has no query"}},
       {"upstreams: {u: {endpoints: h, tls: {}}}", {"gw:1:31: upstreams.u: \"tls\" is not built yet in gw 0.1"}},
-      {"upstreams: {u: {endpoints: h, pot: 1}}", {"gw:1:31: upstreams.u: unknown key \"pot\"; known are \"endpoints\", \"balance\", \"timeouts\", \"base_path\", \"idle_connections\", "
-       "\"connections\""}},
+      {"upstreams: {u: {endpoints: h, pot: 1}}", {"gw:1:31: upstreams.u: unknown key \"pot\"; known are \"endpoints\", \"balance\", \"hash\", \"sticky\", "
+       "\"slow_start\", \"timeouts\", \"health\", \"retries\", \"base_path\", \"idle_connections\", \"connections\", \"requests\", \"queue\", "
+       "\"breaker\", \"fallback\""}},
       {"upstreams: {\"a b\": {endpoints: h, connections: 0}}",
        {"gw:1:48: upstreams[\"a b\"].connections: expected a whole number from 1 to 1000000, found \"0\""}},
       {"upstreams: {\"\": h}", {"gw:1:13: upstreams[\"\"]: a name must not be empty"}},

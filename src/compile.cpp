@@ -138,30 +138,48 @@ class Compiler {
 
   std::shared_ptr<const UpstreamState> add_upstream(Snapshot& snapshot, const std::string& name, const std::vector<EndpointOptions>& wanted,
                                                     const UpstreamOptions& options) {
-    std::vector<std::shared_ptr<proxy::Endpoint>> endpoints;
-    std::vector<unsigned> weights;
-    for (const EndpointOptions& e : wanted) {
-      const std::optional<HostPort> address = detail::parse_endpoint(e.address);
-      GW_ASSERT(address.has_value());
-      endpoints.push_back(shared_.endpoints.find(*address));
-      weights.push_back(e.weight);
-    }
-    auto upstream = std::make_shared<const UpstreamState>(name, options, std::move(endpoints), weights, shared_.metrics.upstream(name));
+    auto upstream = std::make_shared<const UpstreamState>(name, options, shares_of(wanted, shared_.endpoints), shared_.records.find(name), shared_.metrics.upstream(name),
+                                                          shared_.metrics.workers());
     snapshot.upstreams.emplace(name, upstream);
     return upstream;
   }
 
   Forward forward(Snapshot& snapshot, const RouteConfig& route, const ForwardConfig& to) {
-    const auto found = snapshot.upstreams.find(to.to);
-    if (found != snapshot.upstreams.end()) return Forward(found->second, options_of(*found->second, found->second->options.base_path, route));
+    if (to.split.empty()) return forward(snapshot, route, to.to);
+    std::vector<Forward::Split::Part> parts;
+    for (const SplitPart& part : to.split) parts.push_back({part.to, part.weight, forward(snapshot, route, part.to)});
+    Forward whole = parts.front().forward;
+    auto split = std::make_shared<Forward::Split>(std::move(parts));
+    split->hash = to.hash;
+    split->chosen_by = to.chosen_by;
+    whole.set_split(std::move(split));
+    return whole;
+  }
+
+  Forward forward(Snapshot& snapshot, const RouteConfig& route, const std::string& to) {
+    const auto found = snapshot.upstreams.find(to);
+    if (found != snapshot.upstreams.end()) {
+      Forward named(found->second, options_of(*found->second, found->second->options.base_path, route));
+      named.set_fallback(fallback(snapshot, route, found->second->options));
+      return named;
+    }
     // A URL is an upstream of its own; routes with the same authority share it, each with its base.
-    const std::optional<detail::UpstreamUrl> url = detail::parse_upstream_url(to.to);
+    const std::optional<detail::UpstreamUrl> url = detail::parse_upstream_url(to);
     GW_ASSERT(url.has_value());
     const std::string authority = url->address.host + ':' + std::to_string(url->address.port);
     const std::string name = "http://" + authority;
     const auto known = snapshot.upstreams.find(name);
     const auto upstream = known != snapshot.upstreams.end() ? known->second : add_upstream(snapshot, name, {literal(url->address)}, {});
     return Forward(upstream, options_of(*upstream, url->base_path, route));
+  }
+
+  // Chains of fallbacks have an end: that was checked.
+  std::shared_ptr<const Forward::Fallback> fallback(Snapshot& snapshot, const RouteConfig& route, const UpstreamOptions& options) {
+    auto made = std::make_shared<Forward::Fallback>();
+    if (const auto* name = std::get_if<std::string>(&options.fallback)) made->forward = forward(snapshot, route, *name);
+    else if (const auto* fixed = std::get_if<ReplyConfig>(&options.fallback)) made->reply = reply(*fixed);
+    else return nullptr;
+    return made;
   }
 
   static Forward::Options options_of(const UpstreamState& upstream, const std::string& base_path, const RouteConfig& route) {
@@ -185,7 +203,7 @@ class Compiler {
     return proxy::Redirect(Template(to.to, Template::Use::location, parameters_of(route.rule)), to.status, to.keep_query);
   }
 
-  static Handler reply(const ReplyConfig& fixed) {
+  static proxy::FixedReply reply(const ReplyConfig& fixed) {
     Response response(fixed.status);
     if (fixed.content) {
       response.headers.clear();
@@ -251,6 +269,16 @@ class Compiler {
 std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::Shared& shared,
                                                Problems& problems, const proxy::Snapshot* before) {
   return Compiler(config, definitions, shared, problems, before).compile();
+}
+
+std::vector<UpstreamState::Share> shares_of(const std::vector<EndpointOptions>& endpoints, proxy::EndpointRegistry& known) {
+  std::vector<UpstreamState::Share> shares;
+  for (const EndpointOptions& e : endpoints) {
+    const std::optional<HostPort> address = detail::parse_endpoint(e.address);
+    GW_ASSERT(address.has_value());
+    shares.push_back({known.find(*address), e.weight});
+  }
+  return shares;
 }
 
 Problems warnings_of(const Config& config, const Router<std::uint32_t>& router) {

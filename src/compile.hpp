@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace gw {
 inline namespace v0 {
@@ -27,6 +28,9 @@ struct Definitions {
 /// nth of that type that the gateway or the route of the same name had. One thread.
 std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::Shared& shared,
                                                Problems& problems, const proxy::Snapshot* before = nullptr);
+
+/// The endpoints with these addresses, which were checked, and their weights.
+std::vector<proxy::UpstreamState::Share> shares_of(const std::vector<EndpointOptions>& endpoints, proxy::EndpointRegistry& known);
 
 /// What is allowed in `config` but hardly meant: routes that never get a request. `router` is that of its routes.
 Problems warnings_of(const Config& config, const Router<std::uint32_t>& router);

@@ -56,6 +56,7 @@ constexpr Row rows[] = {
     {Error::no_endpoint, "no_endpoint", 503, "no endpoint of the upstream is available"},
     {Error::dns_failed, "dns_failed", 503, "the name of the upstream could not be resolved"},
     {Error::upstream_busy, "upstream_busy", 503, "the upstream has no free connection; try again later"},
+    {Error::circuit_open, "circuit_open", 503, "the upstream has failed too often; try again later"},
     {Error::connect_failed, "connect_failed", 502, "the upstream could not be reached"},
     {Error::connect_timeout, "connect_timeout", 504, "the upstream did not accept a connection in time"},
     {Error::upstream_reset, "upstream_reset", 502, "the upstream closed the connection before its response was complete"},

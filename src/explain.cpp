@@ -83,7 +83,7 @@ class Explainer {
       return std::move(result_);
     }
     const bool is_taken = route && &handler == &route->handler;
-    if (is_taken && route->forward) forward(*route->forward);
+    if (is_taken && route->forward) forward(part_of(*route->forward));
     else if (is_taken && route->runs_user_code) result_.is_handler = true;
     else Pipeline({}).run_now(c, handler);
     if (c.has_reply()) {
@@ -134,12 +134,30 @@ class Explainer {
     }
   }
 
+  // Where the request goes, or most such requests do.
+  const proxy::Forward& part_of(const proxy::Forward& forward) {
+    if (!forward.split()) return forward;
+    const auto& parts = forward.split()->parts;
+    for (const auto& part : parts) result_.split.emplace_back(part.name, part.weight);
+    const auto name_of = [](const HashKey& key) {
+      constexpr std::string_view kinds[] = {"the client's address", "the path", "header ", "cookie "};
+      return std::string(kinds[static_cast<std::size_t>(key.kind)]) + key.name;
+    };
+    if (const auto& key = forward.split()->chosen_by) result_.split_by = name_of(*key);
+    if (const auto& key = forward.split()->hash) result_.split_by += (result_.split_by.empty() ? "" : ", then ") + ("the hash of " + name_of(*key));
+    const proxy::Forward* decided = forward.decided(exchange_.context);
+    result_.is_part_decided = decided != nullptr;
+    if (decided) return *decided;
+    return std::max_element(parts.begin(), parts.end(), [](const auto& a, const auto& b) { return a.weight < b.weight; })->forward;
+  }
+
   void forward(const proxy::Forward& forward) {
-    const auto& endpoints = forward.upstream().endpoints;
+    const auto selection = forward.upstream().look();
+    const auto& endpoints = selection->entries();
     std::string head;
-    if (!exchange_.compose_head(head, forward, endpoints.size() == 1 ? std::string_view(endpoints[0]->host_field) : "<endpoint>")) return;
+    if (!exchange_.compose_head(head, forward, endpoints.size() == 1 ? std::string_view(endpoints[0].member->endpoint->host_field) : "<endpoint>")) return;
     result_.upstream = forward.upstream().name;
-    for (const auto& endpoint : endpoints) result_.endpoints.push_back(endpoint->host_field);
+    for (const auto& e : endpoints) result_.endpoints.push_back(e.member->endpoint->host_field);
     for (std::string_view rest = head; !rest.starts_with("\r\n");) {
       const std::size_t end = rest.find("\r\n");
       const std::string_view line = rest.substr(0, end);

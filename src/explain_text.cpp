@@ -62,6 +62,12 @@ std::string Explanation::text() const {
     out += "answer    " + std::to_string(status) + (phrase.empty() ? "" : ' ' + std::string(phrase)) + '\n';
   }
   if (!location.empty()) out += "location  " + location + '\n';
+  if (!split.empty()) {
+    out += "split     ";
+    for (const auto& [name, weight] : split) out += (&name == &split.front().first ? "" : ", ") + name + ' ' + std::to_string(weight);
+    if (!split_by.empty()) out += "; by " + split_by;
+    out += is_part_decided ? "\n" : "; by chance, here as most of them\n";
+  }
   if (!head.empty()) out += "upstream  " + upstream + " (" + list(endpoints) + ")\n\n";
   for (const std::string& line : head) out += "  " + line + '\n';
   return out;
@@ -94,6 +100,19 @@ std::string Explanation::json() const {
   member(out, "location", location);
   key(out, "is_handler");
   out.Bool(is_handler);
+  key(out, "split");
+  out.StartArray();
+  for (const auto& [name, weight] : split) {
+    out.StartObject();
+    member(out, "upstream", name);
+    key(out, "weight");
+    out.Uint(weight);
+    out.EndObject();
+  }
+  out.EndArray();
+  key(out, "is_part_decided");
+  out.Bool(is_part_decided);
+  member(out, "split_by", split_by);
   member(out, "upstream", upstream);
   member(out, "endpoints", endpoints);
   member(out, "head", head);

@@ -32,6 +32,13 @@ Route& Route::timeouts(RouteTimeouts timeouts) { return edit().timeouts = timeou
 Route& Route::limits(RouteLimits limits) { return edit().limits = limits, *this; }
 Route& Route::forward(const Upstream& upstream) { return forward(upstream.name()); }
 Route& Route::forward(std::string upstream_or_url) { return edit().action = ForwardConfig{std::move(upstream_or_url), {}}, *this; }
+Route& Route::forward(Split split, SplitOptions options) {
+  ForwardConfig forward;
+  forward.split = std::move(split);
+  forward.hash = std::move(options.hash);
+  forward.chosen_by = std::move(options.chosen_by);
+  return edit().action = std::move(forward), *this;
+}
 Route& Route::redirect(std::string to, int status) { return redirect(RedirectConfig{.to = std::move(to), .status = status}); }
 Route& Route::redirect(RedirectConfig redirect) { return edit().action = std::move(redirect), *this; }
 Route& Route::reply(const Response& response) {
@@ -95,6 +102,9 @@ Upstream Gateway::upstream(std::string name, std::vector<EndpointOptions> endpoi
   config().upstreams.push_back({name, std::move(endpoints), std::move(options), {}});
   return Upstream(std::move(name));
 }
+void Gateway::set_endpoint(const Upstream& upstream, EndpointOptions endpoint) { state_->set_endpoint(upstream.name(), std::move(endpoint)); }
+void Gateway::remove_endpoint(const Upstream& upstream, std::string_view address) { state_->remove_endpoint(upstream.name(), std::string(address)); }
+std::vector<EndpointOptions> Gateway::endpoints(const Upstream& upstream) const { return state_->endpoints(upstream.name()); }
 Gateway& Gateway::define(std::string name, Stage stage) { return state_->definitions.stages.insert_or_assign(std::move(name), std::move(stage)), *this; }
 Gateway& Gateway::define_handler(std::string name, Handler handler) {
   return state_->definitions.handlers.insert_or_assign(std::move(name), std::move(handler)), *this;

@@ -184,6 +184,7 @@ void Gateway::State::start_locked() {
     throw;
   }
   is_running_ = true;
+  check_endpoints(snapshot_);
   shared.metrics.configured(true);
   for (const Listening& l : listening_) shared.log(LogLevel::info, "listening on " + to_text(l.bound));
 }
@@ -255,6 +256,10 @@ void Gateway::State::trust(Listening& l, std::vector<std::string> trusted) {
 
 void Gateway::State::publish(std::shared_ptr<const proxy::Snapshot> snapshot) {
   shared.metrics.set_stages(snapshot->stages());
+  shared.metrics.set_endpoints([weak = std::weak_ptr(snapshot)] {
+    const auto alive = weak.lock();
+    return alive ? alive->endpoints() : std::vector<proxy::EndpointStatus>();
+  });
   for (const auto& w : workers_) w->post([&worker = w->worker(), snapshot] { worker.publish(snapshot); });
 }
 
@@ -285,6 +290,7 @@ void Gateway::State::stop() {
   if (!is_running_) return;
   shared.log(LogLevel::info, "stopping: running requests have " + std::to_string(config.timeouts.drain.count()) + " ms to end");
   if (admin_) admin_->begin_drain();
+  stop_checks();
   for (Listening& l : listening_) close(l);
   end_workers(config.timeouts.drain);
   admin_.reset();
@@ -352,6 +358,7 @@ void Gateway::State::apply_locked(Config next) {
 
   snapshot_ = std::move(compiled);
   publish(snapshot_);
+  check_endpoints(snapshot_);
   std::vector<Listening> kept;
   for (Listening& l : listening_) {
     const auto wanted = std::find_if(next.listen.begin(), next.listen.end(), [&](const ListenConfig& w) { return address_of(w) == l.configured; });

@@ -8,6 +8,7 @@
 #include "compile.hpp"
 #include "net/listener.hpp"
 #include "proxy/listener_state.hpp"
+#include "proxy/checks.hpp"
 #include "worker_thread.hpp"
 
 #include <map>
@@ -50,6 +51,9 @@ struct Gateway::State {
   Response dispatch(Request request);
   Explanation explain(const Request& request, std::string_view peer);
   void post(unsigned worker, std::function<void()> f);
+  void set_endpoint(const std::string& upstream, EndpointOptions endpoint);
+  void remove_endpoint(const std::string& upstream, const std::string& address);
+  std::vector<EndpointOptions> endpoints(const std::string& upstream) const;
   asio::ip::tcp::endpoint first_address() const;
   std::uint16_t admin_port() const;
 
@@ -71,9 +75,13 @@ struct Gateway::State {
   void change(F&& f);
   void apply_locked(Config next);
   void reload_locked();
+  template <class F>
+  void edit_endpoints(const std::string& upstream, const std::string& address, F&& edit);
   void end_workers(Duration limit);
   void listen_for_admin(const Config& next, const proxy::Snapshot& compiled, Problems& problems);
   void publish(std::shared_ptr<const proxy::Snapshot> snapshot);
+  void check_endpoints(std::shared_ptr<const proxy::Snapshot> snapshot);
+  void stop_checks();
   void trust(Listening& listening, std::vector<std::string> trusted);
   bool is_on_worker();
   void wait_for_workers();
@@ -90,6 +98,8 @@ struct Gateway::State {
   std::unique_ptr<Admin> admin_;
 
   std::mutex dispatching_;
+  std::unique_ptr<WorkerThread> checking_;            // runs checks, if any upstream wants them
+  std::unique_ptr<proxy::Checks> checks_;             // on its thread
   std::unique_ptr<WorkerThread> private_worker_;
 };
 

@@ -56,12 +56,21 @@ struct SplitPart {
   unsigned weight = 1;  ///< share of requests relative to the other parts; 0: only those that ask for it
 };
 
+/// Upstreams that share the requests of a route: `gw::Split{{"users-v1", 95}, {"users-v2", 5}}`.
+using Split = std::vector<SplitPart>;
+
+/// Which part of a split gets a request, if it is not to be left to chance.
+struct SplitOptions {
+  std::optional<HashKey> hash{};       ///< see `ForwardConfig`
+  std::optional<HashKey> chosen_by{};
+};
+
 /// What a route does with a request: send it to an upstream, or to one of several.
 struct ForwardConfig {
   /// The name of an upstream, or a URL `http://host[:port][/base]`, which becomes an upstream of its own. Empty with `split`.
   std::string to{};
   Place place{};
-  std::vector<SplitPart> split{};        ///< upstreams that share the requests by weight
+  Split split{};                         ///< upstreams that share the requests by weight
   std::optional<HashKey> hash{};         ///< keeps a client with one part of the split; nothing: every request by itself
   std::optional<HashKey> chosen_by{};    ///< a header or cookie that may name a part of the split, which gets the request then
 };

@@ -72,7 +72,8 @@ enum class Error {
   // The upstream.
   no_endpoint,               ///< 503
   dns_failed,                ///< 503
-  upstream_busy,             ///< 503, a cap of the pool
+  upstream_busy,             ///< 503, a cap of the pool, or of requests and their queue
+  circuit_open,              ///< 503, the upstream failed too often of late
   connect_failed,            ///< 502
   connect_timeout,           ///< 504
   upstream_reset,            ///< 502, closed or reset before the response was complete

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gw {
@@ -34,6 +35,11 @@ struct Explanation {
   int status = 0;
   std::string location;              ///< of a redirect
   bool is_handler = false;           ///< code of the program answers
+
+  std::vector<std::pair<std::string, unsigned>> split;  ///< the upstreams that share the route's requests, with their weights; empty: one has all
+  /// Whether the request itself says which of them takes it; else it is any, and what follows is about the one with the most weight.
+  bool is_part_decided = false;
+  std::string split_by;  ///< what says so: "header x-upstream", "the hash of cookie id"; empty: nothing can
 
   std::string upstream;                ///< its name, if the request is forwarded
   std::vector<std::string> endpoints;  ///< its addresses

@@ -65,6 +65,8 @@ class GW_EXPORT Route {
   Route& forward(const Upstream& upstream);
   /// Forwards to the upstream of that name, or to a URL: "http://127.0.0.1:5001/base".
   Route& forward(std::string upstream_or_url);
+  /// Forwards to several, by weight (docs/routing.md).
+  Route& forward(Split split, SplitOptions options = {});
   /// Sends the client to a path or URL: `.redirect("/new{rest}", 308)`. See `RedirectConfig`.
   Route& redirect(std::string to, int status = 302);
   Route& redirect(RedirectConfig redirect);
@@ -154,6 +156,14 @@ class GW_EXPORT Gateway {
 
   /// A named group of endpoints: `app.upstream("users", {"10.0.0.1:8080", {"10.0.0.2:8080", 2}})`.
   Upstream upstream(std::string name, std::vector<EndpointOptions> endpoints, UpstreamOptions options = {});
+  /// Adds an endpoint to an upstream, or changes the weight of one that it has; 0 drains it. The next request sees it, also while the
+  /// gateway runs, and requests under way end where they are. It lasts until `apply`, or until `reload` reads a file that has the upstream.
+  /// Throws `ConfigError` if there is no such upstream, or the endpoint is wrong. Any thread.
+  void set_endpoint(const Upstream& upstream, EndpointOptions endpoint);
+  /// Removes an endpoint, if the upstream has it; the rest is as for `set_endpoint`. Without endpoints requests get 503.
+  void remove_endpoint(const Upstream& upstream, std::string_view address);
+  /// The endpoints of an upstream as they are configured now. Throws `ConfigError` if there is no such upstream. Any thread.
+  std::vector<EndpointOptions> endpoints(const Upstream& upstream) const;
   /// Adds stages that run for every request, in this order, before those of its route.
   template <class... Stages>
   Gateway& use(Stages&&... stages) {

@@ -37,7 +37,10 @@ Call& Call::begin(Worker& worker, Calls& calls, const UpstreamState& upstream, P
   call->timeouts_ = parts.timeouts ? parts.timeouts : &upstream.options.timeouts;
   call->method_ = parts.method;
   call->upgrade_ = parts.upgrade;
-  call->awaits_continue_ = parts.expects_continue;
+  call->expects_continue_ = parts.expects_continue;
+  call->is_repeatable_ = parts.is_repeatable || upstream.options.retries.all_methods;
+  call->hash_ = parts.hash;
+  call->cookie_ = parts.cookie;
   call->body_ = std::move(parts.body);
   if (!call->codec_ || call->limits_ != limits) call->codec_.emplace(call->limits_ = limits);
   return *call.release();
@@ -52,23 +55,24 @@ Task<> Call::run(Caller& caller, Response& response) {
   } claim{this};
 
   // 1. Pick an endpoint.
-  if (step_ == Step::begin) prepare(caller);
-  while (outcome_ || may_replace_lease()) {
+  if (step_ == Step::begin) {
+    if (upstream_->is_guarded() && outcome_ && !enter() && outcome_) co_await wait_for_turn();
+    if (outcome_) prepare(caller);
+  }
+  for (;;) {
     if (!outcome_) {
-      outcome_ = {};
-      lease_.close();
-      buffer_.clear();
-      is_second_ = true;
-      step_ = Step::unsent;
+      // Not in the condition of the loop: GCC 12.2 awaits there whatever stands on the left of "||".
+      const bool goes_on = co_await go_on(caller, response);
+      if (!goes_on) break;
     }
     if (step_ == Step::unsent) {
       // 2. Acquire a connection.
       if (!lease_ && !is_second_) reuse_lease();
       if (!lease_) {
-        Result<Lease> connected = co_await Lease::connect(worker_, *endpoint_, *upstream_, timeouts_->connect);
+        Result<Lease> connected = co_await Lease::connect(worker_, member_->endpoint, *upstream_, timeouts_->connect);
         if (!connected) {
           outcome_ = connected.error();
-          break;
+          continue;
         }
         lease_ = std::move(*connected);
       }
@@ -95,6 +99,7 @@ Task<> Call::run(Caller& caller, Response& response) {
 }
 
 bool Call::begin_now(Caller& caller, Response& response) {
+  if (upstream_->is_guarded() && !enter()) return false;
   try {
     prepare(caller);
   } catch (...) {
@@ -108,7 +113,7 @@ bool Call::begin_now(Caller& caller, Response& response) {
   if (step_ != Step::blocked) return false;
   caller_ = &caller;
   response_ = &response;
-  lease_.transport().watch(Side::read, timeouts_->first_byte, &Call::head_arrived, this);
+  lease_.transport().watch(Side::read, std::chrono::duration_cast<Duration>(give_up_ - sent_), &Call::head_arrived, this);
   return true;
 }
 
@@ -127,11 +132,15 @@ bool Call::may_replace_lease() const noexcept {
 
 // The last that a call does before somebody reads its response; a failed one is over.
 void Call::conclude(Caller& caller, Response& response) {
+  end_retry();
   const Result<> outcome = outcome_;
   if (outcome) {
     counters().statuses.add(static_cast<std::uint32_t>(response.status));
+    leave_breaker(response.status >= 502 && response.status <= 504 ? Breaker::Ending::failed : Breaker::Ending::good);
     response.body = Body(this, &Call::release);
   } else {
+    leave_breaker(outcome.error().origin == Origin::upstream ? Breaker::Ending::failed : Breaker::Ending::unknown);
+    caller.failing(*this, outcome.error());
     end_failed();
   }
   caller.received(outcome);
@@ -144,17 +153,20 @@ void Call::end_failed() {
 }
 
 void Call::prepare(const Caller& caller) {
-  step_ = Step::unsent;
   body_size_ = body_.size();
-  const std::shared_ptr<Endpoint>* picked = upstream_->pick(worker_.random);
-  if (!picked) {
+  has_body_ = !body_.empty();
+  retries_left_ = upstream_->options.retries.max;
+  is_running_ = true;
+  counters().requests.add();
+  counters().running.up();
+  if (!pick()) {
     outcome_ = upstream_failure(Error::no_endpoint);
     return;
   }
-  endpoint_ = picked;
-  if (upstream_->endpoints.size() > 1) {
-    is_counted_ = true;
-    (*endpoint_)->running.fetch_add(1, std::memory_order_relaxed);
+  if (selection_->is_panicking()) counters().panics.add();
+  if (has_body_ && body_size_) {
+    first_content_ = body_.ready().value_or(Chunk{});
+    uploaded_ = first_content_.size();
   }
   compose_head(caller);
   if (body_size_ && uploaded_ > *body_size_) outcome_ = Failure(Error::handler_failed);  // a source that lied about its size
@@ -162,8 +174,8 @@ void Call::prepare(const Caller& caller) {
 
 void Call::reuse_lease() {
   // One that its peer closed a moment ago looks free; where the request could not be repeated, spend a system call to look.
-  do lease_ = Lease::reuse(worker_, *endpoint_);
-  while (lease_ && !(is_idempotent(method_) && is_upload_complete_) && !lease_.transport().is_quiet());
+  do lease_ = Lease::reuse(worker_, member_->endpoint);
+  while (lease_ && !(is_repeatable_ && is_upload_complete_) && !lease_.transport().is_quiet());
 }
 
 Call::Step Call::send(Response& response) {
@@ -171,6 +183,7 @@ Call::Step Call::send(Response& response) {
   pieces_.clear();
   pieces_.add(head_);
   pieces_.add(first_content_);
+  if (!tail_.empty()) pieces_.add(tail_);
   const std::error_code ec = pieces_.write_now(lease_.transport());
   if (ec == asio::error::would_block) return Step::writing;
   is_nothing_sent_ = static_cast<bool>(ec);
@@ -186,27 +199,28 @@ Call::Step Call::sent(std::error_code ec, Response& response) {
 
 void Call::compose_head(const Caller& caller) {
   head_.clear();
-  caller.write_head(head_, (*endpoint_)->host_field);
-  const bool is_empty = body_.empty();
-  append_request_framing(head_, method_, !is_empty, body_size_);
-  is_upload_complete_ = is_empty;
-  if (is_empty || !body_size_) return;
-  first_content_ = body_.ready().value_or(Chunk{});
-  uploaded_ = first_content_.size();
-  is_upload_complete_ = uploaded_ == *body_size_;
+  caller.write_head(head_, member_->endpoint->host_field);
+  append_request_framing(head_, method_, has_body_, body_size_);
+  awaits_continue_ = expects_continue_;
+  if (is_upload_begun_) return compose_replay();
+  is_upload_complete_ = !has_body_ || (body_size_ && uploaded_ == *body_size_);
 }
 
 void Call::begin_head() {
   codec_->reset(method_);
   if (buffer_.capacity() == 0) buffer_ = worker_.buffers.take(2 * std::max<std::size_t>(limits_.head, 16 * 1024));
   sent_ = std::chrono::steady_clock::now();
-  give_up_ = sent_ + timeouts_->first_byte;
+  if (began_ == std::chrono::steady_clock::time_point()) began_ = sent_;
+  last_ = sent_ + timeouts_->first_byte;
+  if (sent_ != began_) last_ = std::min(last_, began_ + upstream_->options.retries.total);
+  give_up_ = may_try_elsewhere() ? std::min(last_, sent_ + upstream_->options.retries.per_try) : last_;
   has_received_ = false;
   interim_ = 0;
 }
 
 Call::Step Call::advance_head(Response& response, bool is_readable) {
   if (failure_) return fail(*failure_);
+  if (std::exchange(is_try_over_, false)) return fail(upstream_failure(Error::upstream_timeout));
   if (is_readable) {
     buffer_.make_room();
     std::error_code ec;
@@ -232,6 +246,11 @@ Call::Step Call::advance_head(Response& response, bool is_readable) {
   // Nobody asked for it, or for another protocol.
   if (response.status == 101 && !is_switch_to(response.headers, upgrade_)) return fail(upstream_failure(Error::bad_response));
   counters().heads.add(std::chrono::steady_clock::now() - sent_);
+  tell(response.status >= 502 && response.status <= 504 ? Sign::failed : Sign::good);
+  if (is_retried_status(response.status)) {
+    is_status_retried_ = true;
+    return fail(upstream_failure(Error::bad_response));
+  }
   accept_head(response);
   return Step::complete;
 }
@@ -249,9 +268,19 @@ Duration Call::time_left() const {
 // Whether a wait ended because there is something; if its time was over, the call fails.
 bool Call::has_time_left(Wake wake) {
   if (wake != Wake::timed_out) return true;
-  // The time counts from the end of the request; the upload watches its own progress.
-  if (is_uploading_) give_up_ = std::chrono::steady_clock::now() + timeouts_->first_byte;
-  else if (!failure_) failure_ = upstream_failure(Error::upstream_timeout);
+  const auto now = std::chrono::steady_clock::now();
+  if (is_uploading_) {
+    // The time counts from the end of the request; the upload watches its own progress.
+    last_ = now + timeouts_->first_byte;
+    give_up_ = may_try_elsewhere() ? std::min(last_, now + upstream_->options.retries.per_try) : last_;
+  } else if (give_up_ < last_) {
+    // Only this try has lasted too long. Where no other may be made, it is better to wait on than to fail.
+    is_try_over_ = is_denied_ = is_granted_ = can_repeat_body() && may_retry() && take_budget();
+    give_up_ = std::min(last_, now + upstream_->options.retries.per_try / 4);
+  } else if (!failure_) {
+    failure_ = upstream_failure(Error::upstream_timeout);
+    tell(Sign::failed);
+  }
   return false;
 }
 
@@ -288,12 +317,16 @@ Task<Result<Chunk>> Call::read() {
     const std::size_t n = lease_.transport().read(buffer_.room(), ec);
     if (ec == asio::error::would_block) {
       const Wake wake = co_await lease_.transport().until(Side::read, timeouts_->body);
-      if (wake == Wake::timed_out) co_return upstream_failure(Error::upstream_timeout);
+      if (wake == Wake::timed_out) {
+        tell(Sign::failed);
+        co_return upstream_failure(Error::upstream_timeout);
+      }
     } else if (ec == asio::error::eof) {
       const Result<> end = codec_->end_of_input();
       if (!end) co_return end.error();
       end_response();
     } else if (ec) {
+      if (!failure_) tell(Sign::failed);
       co_return upstream_failure(Error::upstream_reset);
     } else {
       buffer_.commit(n);
@@ -312,6 +345,8 @@ std::optional<std::uint64_t> Call::size() const {
 void Call::begin_upload() {
   if (is_upload_complete_ || is_upload_begun_) return;
   is_upload_begun_ = is_uploading_ = true;
+  keeps_body_ = is_repeatable_ && retries_left_ > 0 && body_size_.value_or(0) <= upstream_->options.retries.body;
+  keep(first_content_);
   ++users_;
   ++calls_->uploads;
   asio::co_spawn(worker_.io, upload(), [this](std::exception_ptr thrown) {
@@ -325,8 +360,10 @@ void Call::begin_upload() {
     if (has_ended_ && !is_aborted_) finish_lease();
     Calls& calls = *calls_;
     --calls.uploads;
+    const bool is_awaited = waits_ != nullptr;  // then the call stays
     drop();
     calls.upload_ended.notify();
+    if (is_awaited) end_pause(false);
   });
 }
 
@@ -349,6 +386,13 @@ Task<> Call::upload() {
       abandon(Failure(Error::handler_failed));  // a source that lied about its size
       co_return;
     }
+    keep(*chunk);
+    if (is_detached_) {
+      if (has_head_ || !keeps_body_) co_return;
+      is_kept_whole_ = chunk->empty();
+      if (is_kept_whole_) co_return;
+      continue;
+    }
     framed.clear();
     Gather pieces;
     if (!chunk->empty()) {
@@ -364,8 +408,14 @@ Task<> Call::upload() {
     if (!pieces.empty()) ec = co_await pieces.write(lease_.transport(), timeouts_->body);
     if (is_aborted_) co_return;
     if (ec == asio::error::timed_out && !has_head_) abandon(upstream_failure(Error::upstream_timeout));
-    // Else the upstream has stopped reading. It may have answered already; let that be read.
-    if (ec) co_return;
+    // Else the upstream has stopped reading. It may have answered already; let that be read. If it has not, another may get it all.
+    if (ec && (!keeps_body_ || has_head_ || failure_)) co_return;
+    if (ec || is_detached_) {
+      is_detached_ = true;
+      is_kept_whole_ = chunk->empty();
+      if (is_kept_whole_) co_return;
+      continue;
+    }
     if (chunk->empty()) {
       is_upload_complete_ = true;
       co_return;
@@ -380,6 +430,8 @@ void Call::abandon(Failure failure) {
     // Not from inside this call: with the next tick.
     lease_.transport().unwatch(Side::read);
     lease_.transport().watch(Side::read, Duration(0), &Call::head_arrived, this);
+  } else if (waits_) {
+    end_pause(true);
   } else if (lease_) {
     lease_.interrupt();
   }
@@ -393,7 +445,9 @@ void Call::end_response() {
 }
 
 void Call::count_out() {
-  if (std::exchange(is_counted_, false)) (*endpoint_)->running.fetch_sub(1, std::memory_order_relaxed);
+  if (std::exchange(is_running_, false)) counters().running.down();
+  if (std::exchange(is_inside_, false)) upstream_->gate().leave();
+  if (std::exchange(is_counted_, false)) leave_member();
 }
 
 void Call::finish_lease() {
@@ -426,9 +480,19 @@ void Call::drop() {
 
 void Call::reset() {
   count_out();
+  leave_breaker(Breaker::Ending::unknown);
+  end_retry();
   lease_.close();
   upstream_ = nullptr;
-  endpoint_ = nullptr;
+  selection_ = SelectionPin();
+  member_ = nullptr;
+  tried_.clear();
+  hash_.reset();
+  cookie_ = {};
+  tail_.clear();
+  kept_.clear();
+  if (kept_.capacity() > 16 * 1024) kept_.shrink_to_fit();
+  began_ = {};
   body_ = Body();
   body_size_.reset();
   uploaded_ = 0;
@@ -436,6 +500,7 @@ void Call::reset() {
   worker_.buffers.give(std::move(buffer_));
   buffer_ = Buffer();
   has_head_ = has_ended_ = is_upload_begun_ = is_uploading_ = is_upload_complete_ = is_aborted_ = is_second_ = is_nothing_sent_ = false;
+  is_try_over_ = is_granted_ = is_status_retried_ = keeps_body_ = is_kept_whole_ = is_detached_ = false;
   step_ = Step::begin;
   outcome_ = {};
   failure_.reset();

@@ -31,6 +31,8 @@ class Caller {
   virtual Task<> interim(const Response& response);
   /// The head of the response has come, or a failure. After `Call::begin_now` the caller may end the call here.
   virtual void received(Result<> outcome) = 0;
+  /// The call is about to fail with `why`; what it was to send can be had back from it.
+  virtual void failing([[maybe_unused]] Call& call, [[maybe_unused]] const Failure& why) {}
   /// What `Call::begin_now` has begun needs `Call::run` to go on.
   virtual void stalled() {}
 };
@@ -65,6 +67,10 @@ class Call final : public Body::Source {
     const UpstreamTimeouts* timeouts = nullptr;
     /// Whether the head says "Expect: 100-continue" about the body.
     bool expects_continue = false;
+    /// Whether the request may be sent again though it may have had an effect: its method is idempotent, or it says so itself.
+    bool is_repeatable = false;
+    std::optional<std::uint64_t> hash{};  ///< of whose request it is; nothing: nobody's
+    std::string_view cookie{};            ///< of a sticky client; lives until `run` ends
   };
 
   /// A call from the worker's store, to be `run`. The upstream lives as long as the client's request. It goes back there by itself: when `run` fails, or
@@ -77,10 +83,18 @@ class Call final : public Body::Source {
   /// request's body, which is passed on instead.
   Task<> run(Caller& caller, Response& response);
 
+  /// The endpoint that has answered, or was asked last; null: none was.
+  const Member* member() const noexcept { return member_; }
+
   /// Begins what `run` does, with the same effects. True: the request was sent, and `caller` hears `received` or `stalled` when there is
   /// something to read; both arguments must live until then. False: `run` has to go on with it. What the request's body throws is passed on,
   /// and ends the call.
   bool begin_now(Caller& caller, Response& response);
+
+  /// Whether the request may be sent again, whatever became of it.
+  bool is_repeatable() const noexcept { return is_repeatable_; }
+  /// In `Caller::failing`: the body once more; nothing if a part of it is gone.
+  std::optional<Body> body_again();
 
   /// Makes what waits for the upstream fail with `failure` soon: nobody is interested any more.
   void abandon(Failure failure);
@@ -115,6 +129,24 @@ class Call final : public Body::Source {
   };
 
   void prepare(const Caller& caller);
+  bool enter();
+  Task<> wait_for_turn();
+  void leave_breaker(Breaker::Ending how);
+  bool pick();
+  bool pick_again(const Caller& caller);
+  Task<bool> go_on(const Caller& caller, Response& response);
+  Task<bool> wait_for_budget();
+  Task<> pause(Duration time);
+  void end_pause(bool is_soon);
+  bool may_retry() const;
+  bool may_try_elsewhere() const;
+  bool can_repeat_body() const noexcept;
+  bool is_retried_status(int status) const;
+  void tell(Sign sign);
+  void tell(const std::error_code& code);
+  bool take_budget();
+  void end_retry();
+  void keep(std::string_view content);
   void reuse_lease();
   Step send(Response& response);
   Step sent(std::error_code ec, Response& response);
@@ -133,14 +165,16 @@ class Call final : public Body::Source {
   void begin_upload();
   Task<> upload();
   // What was uploaded is gone: only content that went out with the head can be sent again.
-  bool may_repeat() const noexcept { return is_idempotent(method_) && !is_upload_begun_; }
+  bool may_repeat() const noexcept { return is_repeatable_ && !is_upload_begun_; }
   // Whether the upload still uses the connection.
   bool is_sending() const noexcept { return is_uploading_ && !is_upload_complete_; }
   void compose_head(const Caller& caller);
+  void compose_replay();
   void accept_head(Response& response);
   void end_response();
   void end_failed();
   void count_out();
+  void leave_member();
   UpstreamCounters& counters() const { return upstream_->metrics->of(worker_.index); }
   void finish_lease();
   void reset();
@@ -152,7 +186,11 @@ class Call final : public Body::Source {
   // What is to be sent.
   const UpstreamState* upstream_ = nullptr;
   const UpstreamTimeouts* timeouts_ = nullptr;
-  const std::shared_ptr<Endpoint>* endpoint_ = nullptr;  // one of the upstream's
+  SelectionPin selection_;
+  Member* member_ = nullptr;                  // one of the selection's
+  std::vector<const Member*> tried_;
+  std::optional<std::uint64_t> hash_;
+  std::string_view cookie_;
   Method method_ = Method::get;
   std::string_view upgrade_;
   Body body_;
@@ -160,6 +198,25 @@ class Call final : public Body::Source {
   std::uint64_t uploaded_ = 0;
   std::string head_;
   std::string_view first_content_;  // what of the body was there when the head was sent
+  std::string tail_;                // what follows it, where the whole body goes with the head
+  bool has_body_ = false;
+  bool is_repeatable_ = false;
+  bool expects_continue_ = false;
+
+  // Further tries.
+  unsigned retries_left_ = 0;
+  bool has_budget_ = false;         // for the present retry, or the one that is next
+  bool is_granted_ = false;         // for the next
+  bool is_denied_ = false;          // there was none at some time
+  bool is_try_over_ = false;        // its time is
+  bool is_status_retried_ = false;
+  std::string kept_;                // of the body, to be sent again
+  bool keeps_body_ = false;         // all that was uploaded so far is kept
+  bool is_kept_whole_ = false;
+  bool is_detached_ = false;        // what is uploaded is only kept, the connection is gone
+  std::chrono::steady_clock::time_point began_;  // when the first try was sent
+  struct Wait;
+  Wait* waits_ = nullptr;           // what `run` waits for between two tries
   Gather pieces_;
 
   // The connection, and what was read from it.
@@ -176,12 +233,16 @@ class Call final : public Body::Source {
   Response* response_ = nullptr;
   Result<> outcome_;
   std::chrono::steady_clock::time_point sent_;     // when the request was, but for an upload
-  std::chrono::steady_clock::time_point give_up_;
+  std::chrono::steady_clock::time_point give_up_;  // on this try, perhaps
+  std::chrono::steady_clock::time_point last_;     // on all
   bool has_received_ = false;      // anything on this connection
   int interim_ = 0;                // how many interim responses
   std::size_t interim_size_ = 0;   // of the present one
 
-  bool is_counted_ = false;       // in endpoint_->running
+  bool is_inside_ = false;        // the gate of the upstream
+  bool is_in_breaker_ = false;
+  bool is_counted_ = false;       // in the running requests of its endpoint
+  bool is_running_ = false;       // in those of the upstream
   bool has_head_ = false;         // of the response
   bool has_ended_ = false;        // the response was read to its end
   Calls* calls_ = nullptr;        // of the request; contains this one

@@ -136,6 +136,13 @@ struct alignas(64) UpstreamCounters {
   Tally statuses;            ///< calls that were answered, by status
   Tally failures;            ///< calls without a response, by `Error`; 0: a code that is not gw's
   Histogram heads;           ///< from the sending of a request to the head of its response
+  Counter requests;          ///< calls begun; however often each was tried
+  Gauge running;             ///< calls under way
+  Counter retries;           ///< times that a call was tried again
+  Counter retries_denied;    ///< calls that found no budget when they wanted to
+  Counter retries_too_large; ///< calls that were not, because their body was not kept
+  Counter panics;            ///< calls that chose among all endpoints because none was healthy
+  Counter ejections;         ///< endpoints taken out because of what calls saw
   Counter opened;            ///< connections made
   Counter reused;            ///< calls that began on a connection of the pool
   Tally connect_failures;    ///< connections that could not be made, by `Error`

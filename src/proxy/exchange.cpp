@@ -1,5 +1,6 @@
 #include "proxy/exchange.hpp"
 
+#include "proxy/affinity.hpp"
 #include "proxy/client_address.hpp"
 #include "proxy/fields.hpp"
 #include "proxy/metrics_text.hpp"
@@ -25,6 +26,16 @@ void append_request_line(std::string& out, const Request& request, std::string_v
   else join_path(out, base_path, path, strip);
   if (request.has_query()) out.append(1, '?').append(request.query());
   out += " HTTP/1.1\r\n";
+}
+
+/// What a call has to know of the request `r`, made for the client of `c`.
+Call::Parts parts_of(const UpstreamOptions& options, Request& r, const Context& c) {
+  const bool is_repeatable = is_idempotent(r.method) || r.headers.has("idempotency-key");
+  Call::Parts parts{r.method, std::move(r.body), {}, nullptr, false, is_repeatable};
+  if (options.balance == Balance::maglev)
+    if (const auto value = value_of(options.hash, c)) parts.hash = hash_of(*value);
+  if (options.sticky) parts.cookie = cookie_of(c.req.headers, options.sticky->cookie).value_or(std::string_view{});
+  return parts;
 }
 
 // User code that makes a request of its own.
@@ -70,6 +81,32 @@ bool pass_on(Context& c) {
 
 Task<> Forward::operator()(Context& c) const { return static_cast<Exchange&>(*ContextAccess::host(c)).forward(*this); }
 
+std::vector<Candidate> Forward::Split::candidates(const std::vector<Part>& parts) {
+  std::vector<Candidate> all;
+  for (const Part& part : parts) all.push_back({part.name, part.weight});
+  return all;
+}
+
+const Forward* Forward::decided(const Context& c) const {
+  if (!split_) return nullptr;
+  if (split_->chosen_by)
+    if (const auto wanted = value_of(*split_->chosen_by, c))
+      for (const Split::Part& part : split_->parts)
+        if (part.name == *wanted) return &part.forward;
+  if (!split_->hash) return nullptr;
+  const auto value = value_of(*split_->hash, c);
+  if (!value) return nullptr;
+  // The same draw for the same value.
+  Random random(hash_of(*value));
+  return &split_->parts[split_->draw.index(split_->draw.draw(random))].forward;
+}
+
+const Forward& Forward::choose(const Context& c, Random& random) const {
+  if (!split_) return *this;
+  if (const Forward* part = decided(c)) return *part;
+  return split_->parts[split_->draw.index(split_->draw.draw(random))].forward;
+}
+
 // Whether the request can go upstream; its path is made.
 bool Exchange::prepare(const Forward& forward) {
   if (is_loop(context.req, worker_.shared.pseudonym)) {
@@ -98,13 +135,41 @@ bool Exchange::prepare(const Forward& forward) {
 Call& Exchange::begin_call(const Forward& forward) {
   const UpstreamTimeouts& timeouts = forward.options_.timeouts;
   const bool expects_continue = !context.req.body.empty() && context.req.headers.has("expect");
-  Call& call = Call::begin(worker_, calls, *forward.upstream_,
-                           {context.req.method, std::move(context.req.body), offer_, &timeouts, expects_continue}, snapshot().limits);
+  Call::Parts parts = parts_of(forward.upstream_->options, context.req, context);
+  parts.upgrade = offer_;
+  parts.timeouts = &timeouts;
+  parts.expects_continue = expects_continue;
+  Call& call = Call::begin(worker_, calls, *forward.upstream_, std::move(parts), snapshot().limits);
   forwarded_ = &call;
   return call;
 }
 
-Task<> Exchange::forward(const Forward& forward) { return prepare(forward) ? begin_call(forward).run(*this, context.res) : nothing(); }
+Task<> Exchange::forward(const Forward& forward) {
+  const Forward& to = forward.choose(context, worker_.random);
+  if (!prepare(to)) return nothing();
+  Call& call = begin_call(to);
+  return to.fallback_ ? run_with_fallback(call) : call.run(*this, context.res);
+}
+
+// The call, and those to whom the request falls back.
+Task<> Exchange::run_with_fallback(Call& call) {
+  co_await call.run(*this, context.res);
+  while (falls_back_to_) {
+    forward_ = std::exchange(falls_back_to_, nullptr);
+    co_await begin_call(*forward_).run(*this, context.res);
+  }
+}
+
+void Exchange::failing(Call& call, const Failure& why) {
+  const Forward::Fallback* fallback = forward_->fallback_.get();
+  if (!fallback || !fallback->forward || why.origin != Origin::upstream) return;
+  const bool was_sent = why.retry != Retry::another && why.code != Error::no_endpoint;
+  if (was_sent && !call.is_repeatable()) return;
+  std::optional<Body> body = call.body_again();
+  if (!body) return;
+  context.req.body = std::move(*body);
+  falls_back_to_ = &*fallback->forward;
+}
 
 void Exchange::write_head(std::string& out, std::string_view host_field) const {
   const Request& request = context.req;
@@ -120,14 +185,27 @@ void Exchange::write_head(std::string& out, std::string_view host_field) const {
 
 void Exchange::received(Result<> outcome) {
   if (outcome) {
+    if (const auto& sticky = forward_->upstream_->options.sticky) set_sticky(*sticky);
     ContextAccess::set_replied(context);
   } else {
     forwarded_ = nullptr;
+    if (falls_back_to_) return;
     context.fail(outcome.error());
+    const Forward::Fallback* fallback = forward_->fallback_.get();
+    if (fallback && fallback->reply && outcome.error().origin == Origin::upstream) (*fallback->reply)(context);
   }
   if (!std::exchange(tells_client_, false)) return;
   pipeline_->leave(context, reached_);
   client_.answered();
+}
+
+// Tells the client who has answered, unless it knows.
+void Exchange::set_sticky(const StickyOptions& options) {
+  const Member* member = forwarded_->member();
+  if (!member || context.res.status == 101) return;
+  const std::string value = sticky_value(options, member->endpoint->host_field);
+  if (cookie_of(context.req.headers, options.cookie) == value) return;
+  context.res.headers.add("Set-Cookie", sticky_cookie(options, value, context.client_scheme() == "https"));
 }
 
 void Exchange::stalled() {
@@ -167,8 +245,9 @@ bool Exchange::run_now(bool wants_upgrade) {
 Exchange::Progress Exchange::forward_now() {
   if (pipeline_->waits() || !route_ || handler_ != &route_->handler || !route_->forward) return Progress::waits;
   reached_ = pipeline_->enter(context);
-  if (!context.has_reply() && prepare(*route_->forward)) {
-    Call& call = begin_call(*route_->forward);
+  const Forward& to = route_->forward->choose(context, worker_.random);
+  if (!context.has_reply() && prepare(to)) {
+    Call& call = begin_call(to);
     // A body that a stage has wrapped may throw.
     std::exception_ptr thrown;
     try {
@@ -188,7 +267,9 @@ Task<> Exchange::run() { return forwarded_ ? run_forwarded() : pipeline_->run(co
 
 // What `forward_now` has begun.
 Task<> Exchange::run_forwarded() {
-  co_await forwarded_->run(*this, context.res);
+  Call& call = *forwarded_;
+  if (forward_->fallback_) co_await run_with_fallback(call);
+  else co_await call.run(*this, context.res);
   pipeline_->leave(context, reached_);
 }
 
@@ -312,6 +393,7 @@ void Exchange::end() {
   snapshot_.reset();
   forwarded_ = nullptr;
   forward_ = nullptr;
+  falls_back_to_ = nullptr;
   route_ = nullptr;
   wants_upgrade_ = false;
   offer_.clear();
@@ -327,7 +409,7 @@ Task<Result<Response>> Exchange::send(const Upstream& upstream, Request request)
   if (found == snapshot().upstreams.end()) co_return Failure(Error::no_endpoint);
   Sender sender(request, found->second->options.base_path, worker_.shared.pseudonym);
   Response response;
-  Call& call = Call::begin(worker_, calls, *found->second, {request.method, std::move(request.body), {}}, snapshot().limits);
+  Call& call = Call::begin(worker_, calls, *found->second, parts_of(found->second->options, request, context), snapshot().limits);
   co_await call.run(sender, response);
   if (!sender.outcome()) co_return sender.outcome().error();
   co_return response;

@@ -4,6 +4,7 @@
 
 #include <gw/context.hpp>
 
+#include "proxy/answers.hpp"
 #include "proxy/call.hpp"
 #include "proxy/snapshot.hpp"
 #include "proxy/template.hpp"
@@ -62,10 +63,47 @@ class Forward {
   Task<> operator()(Context& c) const;
   const UpstreamState& upstream() const noexcept { return *upstream_; }
 
+  /// Several of them that share the requests of a route.
+  struct Split;
+  /// What answers when the upstream cannot; one of both.
+  struct Fallback;
+  void set_split(std::shared_ptr<const Split> split) { split_ = std::move(split); }
+  void set_fallback(std::shared_ptr<const Fallback> fallback) { fallback_ = std::move(fallback); }
+
+  const Split* split() const noexcept { return split_.get(); }
+  /// The part of the split that the request itself decides for; null: it does not, or there is no split.
+  const Forward* decided(const Context& c) const;
+  /// Where a request goes: this, or a part of the split.
+  const Forward& choose(const Context& c, Random& random) const;
+
  private:
   friend class Exchange;
+  std::shared_ptr<const Split> split_;
+  std::shared_ptr<const Fallback> fallback_;
   std::shared_ptr<const UpstreamState> upstream_;
   Options options_;
+};
+
+struct Forward::Split {
+  struct Part {
+    std::string name;  ///< as in the configuration
+    unsigned weight;
+    Forward forward;
+  };
+  explicit Split(std::vector<Part> p) : parts(std::move(p)), draw(candidates(parts)) {}
+
+  const std::vector<Part> parts;
+  const WeightedDraw draw;
+  std::optional<HashKey> hash{};
+  std::optional<HashKey> chosen_by{};
+
+ private:
+  static std::vector<Candidate> candidates(const std::vector<Part>& parts);
+};
+
+struct Forward::Fallback {
+  std::optional<Forward> forward{};
+  std::optional<FixedReply> reply{};
 };
 
 /// Holds a request's context, pins the snapshot it began with, and is the gateway that stages and
@@ -137,13 +175,16 @@ class Exchange final : public detail::Host, private Caller {
   bool is_body_above(std::uint64_t limit) const;
   Task<> forward(const Forward& forward);
   bool prepare(const Forward& forward);
+  void set_sticky(const StickyOptions& options);
   Call& begin_call(const Forward& forward);
   Task<> run_forwarded();
+  Task<> run_with_fallback(Call& call);
 
   // The caller of what is forwarded.
   void write_head(std::string& out, std::string_view host_field) const override;
   Task<> interim(const Response& response) override { return client_.interim(response); }
   void received(Result<> outcome) override;
+  void failing(Call& call, const Failure& why) override;
   void stalled() override;
 
   Worker& worker_;
@@ -164,6 +205,7 @@ class Exchange final : public detail::Host, private Caller {
   std::string offer_;                 // protocols that the client wants and the route allows
   const Forward* forward_ = nullptr;  // once the request is forwarded
   Call* forwarded_ = nullptr;         // its call, unless that failed
+  const Forward* falls_back_to_ = nullptr;  // who gets the request next, since the upstream has failed
   std::size_t reached_ = 0;           // the stages whose request hooks `forward_now` has run
   bool tells_client_ = false;         // when there is a response, since no coroutine waits for it
 };

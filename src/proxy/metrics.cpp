@@ -43,6 +43,11 @@ void Metrics::set_stages(std::vector<Stage> stages) {
   stages_.swap(stages);
 }
 
+void Metrics::set_endpoints(std::function<std::vector<EndpointStatus>()> look) {
+  const std::lock_guard lock(mutex_);
+  endpoints_.swap(look);
+}
+
 void Metrics::configured(bool is_applied) {
   const std::lock_guard lock(mutex_);
   is_last_applied_ = is_applied;
@@ -62,6 +67,7 @@ Metrics::View Metrics::view() const {
   for (const auto& entry : upstreams_)
     if (auto alive = entry.second.lock()) view.upstreams.push_back(std::move(alive));
   for (const auto& counters : gateway_) view.gateway.push_back(counters.get());
+  if (endpoints_) view.endpoints = endpoints_();
   for (const Stage& stage : stages_) view.dropped_lines += stage.dropped();
   view.workers = workers_ - 1;
   view.config_version = config_version_;

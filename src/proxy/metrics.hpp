@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,13 @@
 namespace gw {
 inline namespace v0 {
 namespace proxy {
+
+/// How an endpoint of an upstream is.
+struct EndpointStatus {
+  std::string upstream;
+  std::string endpoint;  ///< its address
+  bool is_up;
+};
 
 /// Finds the counters of routes and upstreams by name, so that they survive a reload, and knows
 /// those of the workers. Thread-safe.
@@ -40,6 +48,8 @@ class Metrics {
 
   /// The stages that are in use now: some of them count what they drop. One may be there several times.
   void set_stages(std::vector<Stage> stages);
+  /// How to learn how the endpoints are that are in use now. Called by `view`.
+  void set_endpoints(std::function<std::vector<EndpointStatus>()> look);
   /// Says how an attempt to change the configuration ended, the start included.
   void configured(bool is_applied);
 
@@ -48,6 +58,7 @@ class Metrics {
     std::vector<std::shared_ptr<const RouteMetrics>> routes;
     std::vector<std::shared_ptr<const UpstreamMetrics>> upstreams;
     std::vector<const WorkerCounters*> gateway;   ///< live as long as these metrics
+    std::vector<EndpointStatus> endpoints;
     std::uint64_t dropped_lines = 0;              ///< of access logs
     std::size_t workers = 0;                      ///< that serve clients
     std::uint64_t config_version = 0;             ///< configurations applied so far
@@ -68,6 +79,7 @@ class Metrics {
   Known<UpstreamMetrics> upstreams_;
   std::vector<std::unique_ptr<WorkerCounters>> gateway_;
   std::vector<Stage> stages_;
+  std::function<std::vector<EndpointStatus>()> endpoints_;
   std::uint64_t config_version_ = 0;
   bool is_last_applied_ = false;
   std::int64_t applied_at_ = 0;

@@ -72,8 +72,9 @@ struct UpstreamTotals {
   std::map<std::uint32_t, Count> classes;
   Errors failures, connect_failures;
   Times heads;
+  Count retries = 0, denied = 0, too_large = 0, panics = 0, ejections = 0;
   Count opened = 0, reused = 0;
-  std::int64_t open = 0, idle = 0;
+  std::int64_t running = 0, open = 0, idle = 0;
 };
 
 std::vector<RouteTotals> sum_routes(const Metrics::View& view) {
@@ -105,6 +106,12 @@ std::vector<UpstreamTotals> sum_upstreams(const Metrics::View& view) {
       t.failures.add(c.failures);
       t.connect_failures.add(c.connect_failures);
       t.heads.add(c.heads);
+      t.running += c.running.value();
+      t.retries += c.retries.value();
+      t.denied += c.retries_denied.value();
+      t.too_large += c.retries_too_large.value();
+      t.panics += c.panics.value();
+      t.ejections += c.ejections.value();
       t.opened += c.opened.value();
       t.reused += c.reused.value();
       t.open += c.open.value();
@@ -139,6 +146,20 @@ void write_upstreams(Exposition& out, const Metrics::View& view) {
   }
   out.family("gw_upstream_response_head_seconds", Type::histogram, "Time from sending a request to the head of its response.");
   for (const UpstreamTotals& u : upstreams) u.heads.write(out, "upstream", u.name);
+  out.family("gw_upstream_requests_in_flight", Type::gauge, "Requests to upstreams under way, however often each is tried.");
+  for (const UpstreamTotals& u : upstreams) out.sample({{"upstream", u.name}}, u.running);
+  out.family("gw_upstream_retries_total", Type::counter, "Further tries of requests, and requests that lacked something for one.");
+  for (const UpstreamTotals& u : upstreams) {
+    out.sample({{"upstream", u.name}, {"outcome", "sent"}}, u.retries);
+    out.sample({{"upstream", u.name}, {"outcome", "no_budget"}}, u.denied);
+    out.sample({{"upstream", u.name}, {"outcome", "body_too_large"}}, u.too_large);
+  }
+  out.family("gw_upstream_ejections_total", Type::counter, "Times that an endpoint was taken out because of what requests saw of it.");
+  for (const UpstreamTotals& u : upstreams) out.sample({{"upstream", u.name}}, u.ejections);
+  out.family("gw_upstream_endpoint_up", Type::gauge, "Whether an endpoint gets requests: nothing is known against it.");
+  for (const EndpointStatus& e : view.endpoints) out.sample({{"upstream", e.upstream}, {"endpoint", e.endpoint}}, Count(e.is_up));
+  out.family("gw_upstream_panics_total", Type::counter, "Requests that were sent to any endpoint because none was healthy.");
+  for (const UpstreamTotals& u : upstreams) out.sample({{"upstream", u.name}}, u.panics);
   out.family("gw_upstream_connections_opened_total", Type::counter, "Connections made to upstreams.");
   for (const UpstreamTotals& u : upstreams) out.sample({{"upstream", u.name}}, u.opened);
   out.family("gw_upstream_connections_reused_total", Type::counter, "Times that a free connection was used again.");

@@ -36,6 +36,13 @@ std::vector<Stage> Snapshot::stages() const {
   return all;
 }
 
+std::vector<EndpointStatus> Snapshot::endpoints() const {
+  std::vector<EndpointStatus> all;
+  for (const auto& [name, upstream] : upstreams)
+    for (const Selection::Entry& entry : upstream->look()->entries()) all.push_back({name, entry.member->endpoint->host_field, entry.is_up});
+  return all;
+}
+
 }  // namespace proxy
 }  // namespace v0
 }  // namespace gw

@@ -69,6 +69,8 @@ struct Snapshot {
 
   /// The gateway's stages, once, and those of all routes.
   std::vector<Stage> stages() const;
+  /// How the endpoints of all upstreams are. Any thread.
+  std::vector<EndpointStatus> endpoints() const;
 };
 
 }  // namespace proxy

@@ -1,35 +1,140 @@
 #include "proxy/upstream_state.hpp"
 
+#include "proxy/affinity.hpp"
+
+#include <algorithm>
+
 namespace gw {
 inline namespace v0 {
 namespace proxy {
 
-namespace {
-
-constexpr std::uint16_t default_port = 80;
-
-std::string host_field_of(const detail::HostPort& a) {
-  const std::string host = a.host.find(':') == std::string::npos ? a.host : '[' + a.host + ']';
-  return a.port == default_port ? host : host + ':' + std::to_string(a.port);
+UpstreamState::UpstreamState(std::string n, UpstreamOptions o, std::vector<Share> shares, std::shared_ptr<UpstreamRecord> record,
+                             std::shared_ptr<UpstreamMetrics> m, std::size_t workers)
+    : name(std::move(n)), options(std::move(o)), metrics(std::move(m)), record_(std::move(record)), slots_(workers) {
+  const std::lock_guard lock(record_->mutex);
+  // Those of the first configuration have been there all the time.
+  set_locked(std::move(shares), record_->is_new() ? Time::min() : std::chrono::steady_clock::now());
 }
 
-std::optional<asio::ip::address> literal_of(const std::string& host) {
-  std::error_code ec;
-  const asio::ip::address address = asio::ip::make_address(host, ec);
-  return ec ? std::nullopt : std::optional(address);
+UpstreamState::~UpstreamState() {
+  for (Slot& slot : slots_) SelectionPin::drop(slot.pinned);
 }
 
-}  // namespace
+void UpstreamState::set(std::vector<Share> shares) const {
+  const std::lock_guard lock(record_->mutex);
+  set_locked(std::move(shares), std::chrono::steady_clock::now());
+}
 
-Endpoint::Endpoint(detail::HostPort a) : address(std::move(a)), host_field(host_field_of(address)), literal(literal_of(address.host)) {}
+void UpstreamState::set_locked(std::vector<Share> shares, Time now) const {
+  std::vector<Selection::Entry> entries;
+  for (Share& share : shares) {
+    const std::shared_ptr<Member> member = record_->member(share.endpoint);
+    const bool is_new = member.use_count() == 1;
+    if (is_new && now != Time::min()) member->health.join(now);
+    entries.push_back({member, share.weight, options.sticky ? sticky_value(*options.sticky, share.endpoint->host_field) : std::string()});
+  }
+  entries_ = std::move(entries);
+  if (!options.health.check)
+    for (const Selection::Entry& entry : entries_) entry.member->health.forget_checks();
+  record_->changed();
+}
 
-std::shared_ptr<Endpoint> EndpointRegistry::find(const detail::HostPort& address) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(endpoints_, [](const auto& entry) { return entry.second.expired(); });
-  std::weak_ptr<Endpoint>& known = endpoints_[address.host + ' ' + std::to_string(address.port)];
-  std::shared_ptr<Endpoint> endpoint = known.lock();
-  if (!endpoint) known = endpoint = std::make_shared<Endpoint>(address);
-  return endpoint;
+// Under the mutex.
+std::shared_ptr<const Selection> UpstreamState::current(Time now) const {
+  const std::uint64_t version = record_->version.load(std::memory_order_relaxed);
+  if (built_for_ == version && current_ && now < current_->valid_until()) return current_;
+  current_ = std::make_shared<const Selection>(options, entries_, now, current_ ? current_->turn() : 0);
+  built_for_ = version;
+  return current_;
+}
+
+std::shared_ptr<const Selection> UpstreamState::look() const {
+  const std::lock_guard lock(record_->mutex);
+  return current(std::chrono::steady_clock::now());
+}
+
+SelectionPin UpstreamState::selection(std::size_t worker) const {
+  Slot& slot = slots_[worker];
+  if (slot.pinned && slot.pinned->version == record_->version.load(std::memory_order_acquire)) {
+    const Time ends = slot.pinned->selection->valid_until();
+    // Mostly time changes nothing, and a clock need not be looked at.
+    if (ends == Time::max() || std::chrono::steady_clock::now() < ends) return SelectionPin(slot.pinned);
+  }
+  return renew(slot);
+}
+
+SelectionPin UpstreamState::renew(Slot& slot) const {
+  SelectionPin::drop(slot.pinned);
+  const std::lock_guard lock(record_->mutex);
+  auto selection = current(std::chrono::steady_clock::now());
+  slot.pinned = new SelectionPin::Pinned{std::move(selection), built_for_};
+  return SelectionPin(slot.pinned);
+}
+
+void UpstreamState::take_in(Member& member, Sign sign, std::size_t worker) const {
+  const auto now = std::chrono::steady_clock::now();
+  const std::lock_guard lock(record_->mutex);
+  const EjectOptions& eject = options.health.eject;
+  bool is_changed = false;
+  if (sign == Sign::good) {
+    is_changed = member.health.good(now);
+  } else if (member.health.bad(eject, sign, now, member.requests.load(std::memory_order_relaxed)) && may_eject(member, now)) {
+    member.health.eject(eject, now);
+    metrics->of(worker).ejections.add();
+    is_changed = true;
+  }
+  member.has_history.store(member.health.has_history(), std::memory_order_relaxed);
+  member.is_on_trial.store(false, std::memory_order_relaxed);
+  if (is_changed) record_->changed();
+}
+
+// Whether so many may be out. Under the mutex.
+bool UpstreamState::may_eject(const Member& member, Time now) const {
+  std::size_t used = 0, out = 0;
+  bool is_out = false;
+  for (const Selection::Entry& entry : entries_) {
+    if (entry.weight == 0) continue;
+    ++used;
+    if (entry.member->health.state(now) == Health::State::up) continue;
+    ++out;
+    is_out = is_out || entry.member.get() == &member;
+  }
+  const unsigned share = options.health.eject.share;
+  if (used < 2 || share == 0) return false;
+  return out - (is_out ? 1 : 0) < std::max<std::size_t>(1, used * share / 100);
+}
+
+void UpstreamState::checked(Member& member, bool is_good) const {
+  const std::lock_guard lock(record_->mutex);
+  if (!options.health.check || !member.health.checked(*options.health.check, is_good, std::chrono::steady_clock::now())) return;
+  member.has_history.store(member.health.has_history(), std::memory_order_relaxed);
+  record_->changed();
+}
+
+bool UpstreamState::enter_breaker() const {
+  const std::lock_guard lock(record_->mutex);
+  return record_->breaker.enter(std::chrono::steady_clock::now());
+}
+
+void UpstreamState::leave_breaker(Breaker::Ending how) const {
+  const std::lock_guard lock(record_->mutex);
+  record_->breaker.ended(*options.breaker, how, std::chrono::steady_clock::now());
+}
+
+bool UpstreamState::begin_retry() const {
+  std::uint64_t requests = 0;
+  std::int64_t active = 0;
+  metrics->each([&](const UpstreamCounters& c) {
+    requests += c.requests.value();
+    active += c.running.value();
+  });
+  const std::lock_guard lock(record_->mutex);
+  return record_->retries.begin(options.retries, static_cast<std::uint64_t>(std::max<std::int64_t>(active, 0)), requests, std::chrono::steady_clock::now());
+}
+
+void UpstreamState::end_retry() const {
+  const std::lock_guard lock(record_->mutex);
+  record_->retries.end();
 }
 
 }  // namespace proxy

@@ -1,74 +1,122 @@
 /// \file
-/// Upstreams as compiled from a configuration: shared by all workers, read only but for named atomics.
+/// Upstreams as compiled from a configuration: shared by all workers.
 #pragma once
 
-#include <gw/balancer.hpp>
-#include <gw/detail/address.hpp>
+#include <gw/upstream.hpp>
 
 #include "proxy/metrics.hpp"
+#include "proxy/selection.hpp"
 
-#include <asio/ip/address.hpp>
-
-#include <atomic>
-#include <map>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gw {
 inline namespace v0 {
 namespace proxy {
 
-/// One address that requests can be sent to. Interned by identity: two upstreams with the same
-/// address share it, and it survives a reload; so do the connections that workers pool by it.
-struct Endpoint {
-  explicit Endpoint(detail::HostPort a);
-
-  const detail::HostPort address;
-  const std::string host_field;                     ///< "10.0.0.1:8080"; without the port if that is 80
-  const std::optional<asio::ip::address> literal;   ///< the address, unless it is a name
-  std::atomic<unsigned> running{0};                 ///< requests under way, of all workers
-};
-
-/// Finds the endpoint of an address that is in use, or makes it. Thread-safe.
-class EndpointRegistry {
+/// Keeps a selection while a call uses an endpoint of it. Counts on memory of one worker, so that workers do not meet. Move-only; must not
+/// outlive the upstream.
+class SelectionPin {
  public:
-  std::shared_ptr<Endpoint> find(const detail::HostPort& address);
+  struct Pinned {
+    std::shared_ptr<const Selection> selection;
+    std::uint64_t version = 0;
+    unsigned users = 1;
+  };
+
+  SelectionPin() noexcept = default;
+  explicit SelectionPin(Pinned* p) noexcept : pinned_(p) { ++p->users; }
+  SelectionPin(SelectionPin&& other) noexcept : pinned_(std::exchange(other.pinned_, nullptr)) {}
+  SelectionPin& operator=(SelectionPin&& other) noexcept {
+    std::swap(pinned_, other.pinned_);
+    return *this;
+  }
+  ~SelectionPin() { drop(pinned_); }
+
+  explicit operator bool() const noexcept { return pinned_ != nullptr; }
+  const Selection& operator*() const noexcept { return *pinned_->selection; }
+  const Selection* operator->() const noexcept { return pinned_->selection.get(); }
+
+  /// Forgets one use.
+  static void drop(Pinned* p) noexcept {
+    if (p && --p->users == 0) delete p;
+  }
 
  private:
-  std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<Endpoint>> endpoints_;
+  Pinned* pinned_ = nullptr;
 };
 
-/// An upstream: endpoints, how to choose among them, and the options.
-struct UpstreamState {
-  UpstreamState(std::string n, UpstreamOptions o, std::vector<std::shared_ptr<Endpoint>> e, const std::vector<unsigned>& weights,
-                std::shared_ptr<UpstreamMetrics> m)
-      : name(std::move(n)), options(std::move(o)), endpoints(std::move(e)),
-        balancer(options.balance, candidates(endpoints, weights)), metrics(std::move(m)) {}
+/// An upstream: its options, its endpoints of the moment, and what requests see of them.
+class UpstreamState {
+ public:
+  using Time = Health::Time;
+  /// An endpoint and its weight.
+  struct Share {
+    std::shared_ptr<Endpoint> endpoint;
+    unsigned weight;
+  };
 
-  /// The endpoint for the next request, or null if there is none.
-  const std::shared_ptr<Endpoint>* pick(Random& random) const {
-    if (balancer.empty()) return nullptr;
-    if (endpoints.size() == 1) return &endpoints.front();
-    const auto load = [this](std::size_t i) { return endpoints[i]->running.load(std::memory_order_relaxed); };
-    return &endpoints[balancer.pick(random, std::nullopt, load)];
+  /// For workers 0 .. `workers`-1.
+  UpstreamState(std::string n, UpstreamOptions o, std::vector<Share> shares, std::shared_ptr<UpstreamRecord> record, std::shared_ptr<UpstreamMetrics> m,
+                std::size_t workers);
+  ~UpstreamState();
+  UpstreamState(const UpstreamState&) = delete;
+  UpstreamState& operator=(const UpstreamState&) = delete;
+
+  /// Other endpoints, or other weights, from the next request on. Any thread.
+  void set(std::vector<Share> shares) const;
+
+  /// The endpoints of the moment; for `worker` on its thread.
+  SelectionPin selection(std::size_t worker) const;
+  /// The same for others. Any thread.
+  std::shared_ptr<const Selection> look() const;
+
+  /// Says how a request to one of the endpoints went. Cheap if that is no news.
+  void report(Member& member, Sign sign, std::size_t worker) const {
+    if (sign == Sign::good && !member.has_history.load(std::memory_order_relaxed)) return;
+    take_in(member, sign, worker);
   }
+  /// A check of one of the endpoints has ended. Any thread.
+  void checked(Member& member, bool is_good) const;
+
+  /// Begins a retry, if the budget allows it; then `end_retry` follows.
+  bool begin_retry() const;
+  void end_retry() const;
+
+  /// Whether a request may have to wait, or not be sent at all, before an endpoint is chosen.
+  bool is_guarded() const noexcept { return options.requests > 0 || options.breaker; }
+  Gate& gate() const noexcept { return record_->gate; }
+  /// Whether the breaker lets a request through; then `leave_breaker` follows. Any thread.
+  bool enter_breaker() const;
+  void leave_breaker(Breaker::Ending how) const;
 
   const std::string name;
   const UpstreamOptions options;
-  const std::vector<std::shared_ptr<Endpoint>> endpoints;
-  const Balancer balancer;
   const std::shared_ptr<UpstreamMetrics> metrics;
 
  private:
-  static std::vector<Candidate> candidates(const std::vector<std::shared_ptr<Endpoint>>& endpoints, const std::vector<unsigned>& weights) {
-    std::vector<Candidate> result;
-    for (std::size_t i = 0; i < endpoints.size(); ++i) result.push_back({endpoints[i]->host_field, weights[i]});
-    return result;
-  }
+  struct alignas(64) Slot {
+    SelectionPin::Pinned* pinned = nullptr;
+  };
+
+  void take_in(Member& member, Sign sign, std::size_t worker) const;
+  bool may_eject(const Member& member, Time now) const;
+  std::shared_ptr<const Selection> current(Time now) const;
+  void set_locked(std::vector<Share> shares, Time now) const;
+  SelectionPin renew(Slot& slot) const;
+
+  const std::shared_ptr<UpstreamRecord> record_;
+  // Under the record's mutex.
+  mutable std::vector<Selection::Entry> entries_;
+  mutable std::shared_ptr<const Selection> current_;
+  mutable std::uint64_t built_for_ = 0;
+  mutable std::vector<Slot> slots_;  // one of each worker
 };
 
 }  // namespace proxy

@@ -49,6 +49,7 @@ struct Shared {
   std::string pseudonym;                          ///< who we are in Via (RFC 9110 7.6.3); differs between gateways
   net::Resolver resolver;
   EndpointRegistry endpoints;
+  UpstreamRecords records;
   Metrics metrics;
   net::Spare spare;                               ///< for clients that come when there are no descriptors
   std::atomic<std::size_t> connections{0};        ///< client connections of all workers

@@ -115,7 +115,7 @@ class KeepAlive(harness.TestCase):
                 return peer.reply()
             return False
 
-        gw = self.front(answer)
+        gw = self.front(answer, retries=0)
         self.assertEqual(self.ask(gw).status, 200)
         self.assert_message(self.ask(gw), 502)
         self.assertEqual((len(self.backend.requests), self.backend.connections), (3, 2))

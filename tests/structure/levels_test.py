@@ -12,14 +12,14 @@ LEVELS = {
     0: "version error",
     1: "http body task message limits network",
     2: "context router middleware metrics",
-    3: "transport upstream pool balancer",
+    3: "transport reply upstream pool balancer",
     4: "forward",
     5: "config gateway gw",
 }
 FOLDERS = {"include/gw/balance": 3, "include/gw/middleware": 4, "src/h1": 1, "src/net": 3, "src/proxy": 4, "src/middleware": 4,
            "src/config": 5}
 # Usable with nothing but the standard library: no Asio, however deep.
-CORE = "version error random hash http limits network path params route router route_tree shadowed_routes upstream pool balancer"
+CORE = "version error random hash http limits network path params route router route_tree shadowed_routes reply upstream pool balancer"
 # Seen by sources alone, so that no user needs their headers.
 PRIVATE = ("llhttp", "rapidjson", "yaml-cpp", "openssl", "crypt", "re2", "nghttp2")
 

@@ -176,6 +176,7 @@ class World {
   explicit World(const std::function<void(gw::Config&)>& edit = {}) {
     gw::Config config;
     gw::UpstreamOptions options;
+    options.retries.max = 0;  // one try, so that its failure is seen
     config.upstreams.push_back({"up", {gw::EndpointOptions("127.0.0.1:" + std::to_string(refusing.address().port()))}, options, {}});
     config.use.push_back(gw::Stage(Counter{&counts}, "counter"));
     gw::RouteConfig everything;

@@ -47,6 +47,12 @@ class AccessLog(harness.TestCase):
         self.assertEqual(matches[0].group(8, 9), ("http://here/", "test/1.0"))
         self.assertEqual(matches[3][9], r"a \x22quoted\x22 \x5C \xE9")
 
+    def assert_one_for_each_request(self, lines):
+        # A client that leaves takes its request back, which the upstream may not have read by then.
+        taken_back = sum('" 499 ' in line for line in lines)
+        self.assertLessEqual(len(self.backend.requests), len(lines))
+        self.assertGreaterEqual(len(self.backend.requests), len(lines) - taken_back)
+
     def test_no_line_of_a_wrk_run_is_lost(self):
         connections = 32
         requests, bad = harness.Wrk(self.gw.port, "/5", connections, seconds=1).result()
@@ -54,14 +60,15 @@ class AccessLog(harness.TestCase):
         self.assertIsNone(self.gw.finish())
         lines = self.lines()
         self.assertTrue(all(COMBINED.fullmatch(line) for line in lines))
-        self.assertEqual(len(lines), len(self.backend.requests))
+        self.assert_one_for_each_request(lines)
         # wrk does not count what is under way when its time is over.
         self.assertGreaterEqual(len(lines), requests)
         self.assertLessEqual(len(lines), requests + connections)
 
     def test_a_renamed_file_is_reopened_at_sighup_and_nothing_is_lost(self):
         connections = 32
-        wrk = harness.Wrk(self.gw.port, "/5", connections, seconds=2)
+        # Longer than four reloads take on a machine that is busy.
+        wrk = harness.Wrk(self.gw.port, "/5", connections, seconds=8)
         files = [self.log]
         for n in range(4):
             self.assertTrue(wrk.is_running(0.3))
@@ -74,7 +81,7 @@ class AccessLog(harness.TestCase):
         self.assertIsNone(self.gw.finish())
         lines = self.lines(*files)
         self.assertTrue(all(COMBINED.fullmatch(line) for line in lines))
-        self.assertEqual(len(lines), len(self.backend.requests))
+        self.assert_one_for_each_request(lines)
         self.assertGreaterEqual(len(lines), requests)
         self.assertTrue(all(file.stat().st_size > 0 for file in files))
 

@@ -63,6 +63,7 @@ Task<> Call::run(Caller& caller, Response& response) {
     if (!outcome_) {
       // Not in the condition of the loop: GCC 12.2 awaits there whatever stands on the left of "||".
       const bool goes_on = co_await go_on(caller, response);
+      if (!goes_on && failure_) outcome_ = *failure_;
       if (!goes_on) break;
     }
     if (step_ == Step::unsent) {

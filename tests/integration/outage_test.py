@@ -9,8 +9,7 @@ class Outage(UnreliableCase):
         self.endure(self.behave("refuse"), self.recover, faulty=2)
 
     def test_two_reset_before_their_heads(self):
-        # So many at once that the budget is another matter.
-        self.endure(self.behave("reset"), self.recover, faulty=2, retries={"floor": 50})
+        self.endure(self.behave("reset"), self.recover, faulty=2)
 
     def test_two_hang(self):
         self.endure(self.behave("hang"), self.recover, faulty=2)

@@ -83,6 +83,8 @@ class UnreliableCase(MetricsCase):
 
     def endure(self, begin, end, faulty=1, times=3, may_cut=False, **upstream):
         """Has some of three endpoints fail and recover several times under load."""
+        # So many fail at once that the budget of retries is another matter.
+        upstream["retries"] = {"floor": 50, **UPSTREAM["retries"], **upstream.get("retries", {})}
         self.start(**upstream)
         load = self.load()
         for origin in self.three:

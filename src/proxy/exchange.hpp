@@ -4,10 +4,9 @@
 
 #include <gw/context.hpp>
 
-#include "proxy/answers.hpp"
 #include "proxy/call.hpp"
+#include "proxy/forward.hpp"
 #include "proxy/snapshot.hpp"
-#include "proxy/template.hpp"
 #include "proxy/worker.hpp"
 
 #include <memory>
@@ -42,68 +41,6 @@ struct Peer {
   std::string_view address;            ///< IP address as text; empty: no client outside
   std::uint16_t port = 0;              ///< where it connected to
   const Networks* trusted = nullptr;   ///< who may stand between it and the client; null: it is not trusted itself. Read by `begin` alone
-};
-
-/// Sends requests to one upstream, as a route wants it: the handler of `forward`.
-class Forward {
- public:
-  /// What a route says about it.
-  struct Options {
-    std::string base_path;
-    UpstreamTimeouts timeouts{};
-    bool strip_prefix = false;
-    bool preserve_host = false;
-    std::optional<Template> rewrite{};
-    std::vector<std::string> upgrade{};  ///< protocols that may be switched to
-  };
-
-  Forward(std::shared_ptr<const UpstreamState> upstream, Options options) : upstream_(std::move(upstream)), options_(std::move(options)) {}
-
-  /// Answers with the upstream's response, its body unread, or fails.
-  Task<> operator()(Context& c) const;
-  const UpstreamState& upstream() const noexcept { return *upstream_; }
-
-  /// Several of them that share the requests of a route.
-  struct Split;
-  /// What answers when the upstream cannot; one of both.
-  struct Fallback;
-  void set_split(std::shared_ptr<const Split> split) { split_ = std::move(split); }
-  void set_fallback(std::shared_ptr<const Fallback> fallback) { fallback_ = std::move(fallback); }
-
-  const Split* split() const noexcept { return split_.get(); }
-  /// The part of the split that the request itself decides for; null: it does not, or there is no split.
-  const Forward* decided(const Context& c) const;
-  /// Where a request goes: this, or a part of the split.
-  const Forward& choose(const Context& c, Random& random) const;
-
- private:
-  friend class Exchange;
-  std::shared_ptr<const Split> split_;
-  std::shared_ptr<const Fallback> fallback_;
-  std::shared_ptr<const UpstreamState> upstream_;
-  Options options_;
-};
-
-struct Forward::Split {
-  struct Part {
-    std::string name;  ///< as in the configuration
-    unsigned weight;
-    Forward forward;
-  };
-  explicit Split(std::vector<Part> p) : parts(std::move(p)), draw(candidates(parts)) {}
-
-  const std::vector<Part> parts;
-  const WeightedDraw draw;
-  std::optional<HashKey> hash{};
-  std::optional<HashKey> chosen_by{};
-
- private:
-  static std::vector<Candidate> candidates(const std::vector<Part>& parts);
-};
-
-struct Forward::Fallback {
-  std::optional<Forward> forward{};
-  std::optional<FixedReply> reply{};
 };
 
 /// Holds a request's context, pins the snapshot it began with, and is the gateway that stages and

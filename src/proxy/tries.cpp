@@ -2,8 +2,6 @@
 /// The part of a call that chooses endpoints, and decides what follows when a try has failed: docs/upstreams.md has it as a picture.
 #include "proxy/call.hpp"
 
-#include "proxy/fields.hpp"
-
 #include <algorithm>
 
 namespace gw {
@@ -58,14 +56,6 @@ Task<> Call::wait_for_turn() {
 
 void Call::leave_breaker(Breaker::Ending how) {
   if (std::exchange(is_in_breaker_, false)) upstream_->leave_breaker(how);
-}
-
-std::optional<Body> Call::body_again() {
-  if (!is_running_) return std::move(body_);  // nothing was looked at
-  if (!has_body_) return Body();
-  if (is_upload_begun_) return can_repeat_body() ? std::optional(Body(kept_)) : std::nullopt;
-  if (is_upload_complete_) return Body(std::string(first_content_));
-  return first_content_.empty() ? std::optional(std::move(body_)) : std::nullopt;
 }
 
 bool Call::pick() {
@@ -192,12 +182,6 @@ bool Call::may_retry() const {
 // Whether it is worth while to end a try early.
 bool Call::may_try_elsewhere() const { return retries_left_ > 0 && is_repeatable_ && selection_->entries().size() > 1; }
 
-bool Call::can_repeat_body() const noexcept {
-  if (!has_body_) return true;
-  if (body_size_.value_or(0) > upstream_->options.retries.body) return false;
-  return !is_upload_begun_ || (keeps_body_ && (is_upload_complete_ || is_kept_whole_));
-}
-
 // Whether an answer with this status is none, if another try can be made.
 bool Call::is_retried_status(int status) const {
   const std::vector<int>& statuses = upstream_->options.retries.statuses;
@@ -225,27 +209,6 @@ bool Call::take_budget() {
 
 void Call::end_retry() {
   if (std::exchange(has_budget_, false)) upstream_->end_retry();
-}
-
-// Keeps what is uploaded, as long as it is little.
-void Call::keep(std::string_view content) {
-  if (!keeps_body_) return;
-  keeps_body_ = kept_.size() + content.size() <= upstream_->options.retries.body;
-  if (keeps_body_) kept_.append(content);
-  else kept_.clear();
-}
-
-// The whole body behind the head.
-void Call::compose_replay() {
-  tail_.clear();
-  first_content_ = kept_;
-  is_upload_complete_ = true;
-  if (body_size_) return;
-  if (!kept_.empty()) {
-    h1::append_chunk_head(head_, kept_.size());
-    tail_ = "\r\n";
-  }
-  append_last_chunk(tail_, body_.trailers());
 }
 
 }  // namespace proxy

@@ -1,7 +1,8 @@
 /// \file
 /// Shows a bug of GCC 12 and that gw's rules avoid it: a temporary aggregate, or a lambda that captures by value,
 /// inside a `co_await` expression is destroyed once more than it was made. Such types are named first; a class with a
-/// constructor may be a temporary, which is why `Request` and `Response` are classes.
+/// constructor may be a temporary, which is why `Request` and `Response` are classes. And another one: what stands behind `||` in the
+/// condition of a loop is awaited whatever stands before it. Such a `co_await` gets a statement of its own.
 ///
 /// Passes on every compiler on which the rules are safe, and says whether this one has the bug. It counts lives: with
 /// a real `std::string` in the aggregate the program would free memory that it does not own.
@@ -58,6 +59,24 @@ gw::Task<> pass_named_lambda() {
 }
 gw::Task<> pass_temporary_class() { co_await take(Class(Life())); }
 
+/// Leaves a life behind: it must not be awaited.
+gw::Task<bool> never() {
+  ++Life::alive;
+  co_return true;
+}
+gw::Task<> await_in_condition() {
+  bool is_true = true;
+  for (int i = 0; is_true || co_await never();)
+    if (++i == 2) break;
+}
+gw::Task<> await_in_statement() {
+  bool is_true = true;
+  for (int i = 0;;) {
+    if (!is_true) is_true = co_await never();
+    if (++i == 2) break;
+  }
+}
+
 struct Case {
   const char* name;
   gw::Task<> (*run)();
@@ -70,6 +89,8 @@ constexpr Case cases[] = {
     {"a named aggregate", pass_named_aggregate, true},
     {"a named lambda that captures", pass_named_lambda, true},
     {"a temporary of a class with a constructor", pass_temporary_class, true},
+    {"it behind || in the condition of a loop", await_in_condition, false},
+    {"it in a statement of its own", await_in_statement, true},
 };
 
 }  // namespace
@@ -83,7 +104,7 @@ int main() {
     asio::co_spawn(context, c.run(), asio::detached);
     context.run();
     const bool is_right = Life::alive == 0;
-    std::printf("%s, passed to an awaited call: %s\n", c.name, is_right ? "right" : "destroyed twice");
+    std::printf("co_await with %s: %s\n", c.name, is_right ? "right" : "wrong");
     has_bug = has_bug || !is_right;
     is_safe = is_safe && (is_right || !c.is_rule);
   }

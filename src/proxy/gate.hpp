@@ -59,17 +59,15 @@ class Gate {
 
   /// A request has ended: its place goes to the one that has waited longest.
   void leave() {
-    std::shared_ptr<Waiter> next;
-    {
-      const std::lock_guard lock(mutex_);
-      if (waiting_.empty()) {
-        --inside_;
-        return;
-      }
-      next = std::move(waiting_.front());
-      waiting_.pop_front();
-      next->is_in = true;
+    // Also the posting: once the waiter is settled, its worker may end.
+    const std::lock_guard lock(mutex_);
+    if (waiting_.empty()) {
+      --inside_;
+      return;
     }
+    std::shared_ptr<Waiter> next = std::move(waiting_.front());
+    waiting_.pop_front();
+    next->is_in = true;
     asio::io_context& worker = next->worker;
     asio::post(worker, [next = std::move(next)] {
       if (next->event) next->event->notify();

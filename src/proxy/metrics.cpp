@@ -60,19 +60,22 @@ void Metrics::configured(bool is_applied) {
 }
 
 Metrics::View Metrics::view() const {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   View view;
   for (const auto& entry : routes_)
     if (auto alive = entry.second.lock()) view.routes.push_back(std::move(alive));
   for (const auto& entry : upstreams_)
     if (auto alive = entry.second.lock()) view.upstreams.push_back(std::move(alive));
   for (const auto& counters : gateway_) view.gateway.push_back(counters.get());
-  if (endpoints_) view.endpoints = endpoints_();
   for (const Stage& stage : stages_) view.dropped_lines += stage.dropped();
   view.workers = workers_ - 1;
   view.config_version = config_version_;
   view.is_last_applied = is_last_applied_;
   view.applied_at = applied_at_;
+  const auto look = endpoints_;
+  lock.unlock();
+  // It may hold the last snapshot, and end it.
+  if (look) view.endpoints = look();
   return view;
 }
 

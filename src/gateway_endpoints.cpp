@@ -36,6 +36,7 @@ void Gateway::State::edit_endpoints(const std::string& upstream, const std::stri
     running->second->set(shares_of(next, shared.endpoints));
   }
   found->endpoints = std::move(next);
+  if (admin_) admin_->publish(config, *snapshot_);
 }
 
 void Gateway::State::set_endpoint(const std::string& upstream, EndpointOptions endpoint) {
@@ -64,6 +65,8 @@ std::vector<EndpointOptions> Gateway::State::endpoints(const std::string& upstre
 void Gateway::State::check_endpoints(std::shared_ptr<const proxy::Snapshot> snapshot) {
   const bool is_wanted = std::any_of(snapshot->upstreams.begin(), snapshot->upstreams.end(),
                                      [](const auto& entry) { return entry.second->options.health.check.has_value(); });
+  for (const auto& [name, upstream] : snapshot->upstreams)
+    if (!upstream->options.health.check) upstream->forget_checks();
   if (!is_wanted) return stop_checks();
   if (!checking_) {
     checking_ = std::make_unique<WorkerThread>(shared, 0);

@@ -160,7 +160,8 @@ class GW_EXPORT Gateway {
   /// gateway runs, and requests under way end where they are. It lasts until `apply`, or until `reload` reads a file that has the upstream.
   /// Throws `ConfigError` if there is no such upstream, or the endpoint is wrong. Any thread.
   void set_endpoint(const Upstream& upstream, EndpointOptions endpoint);
-  /// Removes an endpoint, if the upstream has it; the rest is as for `set_endpoint`. Without endpoints requests get 503.
+  /// Removes an endpoint, if the upstream has it; the rest is as for `set_endpoint`. Without endpoints requests get 503, and
+  /// a configuration that leaves it so is refused.
   void remove_endpoint(const Upstream& upstream, std::string_view address);
   /// The endpoints of an upstream as they are configured now. Throws `ConfigError` if there is no such upstream. Any thread.
   std::vector<EndpointOptions> endpoints(const Upstream& upstream) const;

@@ -94,7 +94,7 @@ struct RetryOptions {
   Duration backoff = 25ms;            ///< before a retry, at most; twice as long before the next one
   std::size_t body = 64 * 1024;       ///< bytes of a request body that are kept to be sent again; a longer one is sent once
   unsigned budget = 20;               ///< retries under way, in percent of all requests under way ...
-  unsigned floor = 3;                 ///< ... and so many on top
+  unsigned floor = 10;                ///< ... and so many on top: enough until two endpoints that fail are out
 };
 
 /// Requests that wait for one of `UpstreamOptions::requests`.

@@ -19,16 +19,19 @@ class Breaker {
   /// How a request ended; `unknown`: nobody waited for that.
   enum class Ending { good, failed, unknown };
 
-  /// Whether a request may be sent; then `ended` follows.
-  bool enter(Time now) noexcept {
-    if (!is_open_) return true;
-    if (now < open_until_ || is_trying_) return false;
-    return is_trying_ = true;
+  /// Whether a request may be sent. Unless it may not, `ended` follows, with the same.
+  enum class Pass { no, yes, trial };
+  Pass enter(Time now) noexcept {
+    if (!is_open_) return Pass::yes;
+    if (now < open_until_ || is_trying_) return Pass::no;
+    is_trying_ = true;
+    return Pass::trial;
   }
 
-  void ended(const BreakerOptions& options, Ending how, Time now) noexcept {
-    if (is_open_) return ended_trial(options, how, now);
-    if (how == Ending::unknown) return;
+  void ended(const BreakerOptions& options, Pass pass, Ending how, Time now) noexcept {
+    if (pass == Pass::trial) return ended_trial(options, how, now);
+    // Those that began before it opened say nothing new.
+    if (is_open_ || how == Ending::unknown) return;
     if (now >= window_ends_) {
       window_ends_ = now + options.window;
       requests_ = failures_ = 0;
@@ -43,8 +46,6 @@ class Breaker {
 
  private:
   void ended_trial(const BreakerOptions& options, Ending how, Time now) noexcept {
-    // Requests that began before it opened end here as well; only the one that tries decides.
-    if (!is_trying_) return;
     is_trying_ = false;
     if (how == Ending::failed) open(options, now);
     if (how == Ending::good) is_open_ = false;

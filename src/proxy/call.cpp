@@ -11,6 +11,9 @@ namespace {
 // An upstream may send hints (103) and progress (102) before its answer; a flood of them is a fault.
 constexpr int max_interim_responses = 32;
 
+// Answers of a proxy or of a service that cannot answer. 500 is one of the application, which may be about this request alone.
+bool is_failure(int status) { return status >= 502 && status <= 504; }
+
 Failure upstream_failure(Error e, Retry retry = Retry::no) { return Failure(e, Origin::upstream, retry); }
 
 }  // namespace
@@ -134,7 +137,7 @@ void Call::conclude(Caller& caller, Response& response) {
   const Result<> outcome = outcome_;
   if (outcome) {
     counters().statuses.add(static_cast<std::uint32_t>(response.status));
-    leave_breaker(response.status >= 502 && response.status <= 504 ? Breaker::Ending::failed : Breaker::Ending::good);
+    leave_breaker(is_failure(response.status) ? Breaker::Ending::failed : Breaker::Ending::good);
     response.body = Body(this, &Call::release);
   } else {
     leave_breaker(outcome.error().origin == Origin::upstream ? Breaker::Ending::failed : Breaker::Ending::unknown);
@@ -244,7 +247,7 @@ Call::Step Call::advance_head(Response& response, bool is_readable) {
   // Nobody asked for it, or for another protocol.
   if (response.status == 101 && !is_switch_to(response.headers, upgrade_)) return fail(upstream_failure(Error::bad_response));
   counters().heads.add(std::chrono::steady_clock::now() - sent_);
-  tell(response.status >= 502 && response.status <= 504 ? Sign::failed : Sign::good);
+  tell(is_failure(response.status) ? Sign::failed : Sign::good);
   if (is_retried_status(response.status)) {
     is_status_retried_ = true;
     return fail(upstream_failure(Error::bad_response));
@@ -273,7 +276,7 @@ bool Call::has_time_left(Wake wake) {
     give_up_ = may_try_elsewhere() ? std::min(last_, now + upstream_->options.retries.per_try) : last_;
   } else if (give_up_ < last_) {
     // Only this try has lasted too long. Where no other may be made, it is better to wait on than to fail.
-    is_try_over_ = is_denied_ = is_granted_ = can_repeat_body() && may_retry() && take_budget();
+    is_try_over_ = is_granted_ = can_repeat_body() && may_retry() && take_budget();
     give_up_ = std::min(last_, now + upstream_->options.retries.per_try / 4);
   } else if (!failure_) {
     failure_ = upstream_failure(Error::upstream_timeout);
@@ -410,7 +413,7 @@ void Call::reset() {
   worker_.buffers.give(std::move(buffer_));
   buffer_ = Buffer();
   has_head_ = has_ended_ = is_upload_begun_ = is_uploading_ = is_upload_complete_ = is_aborted_ = is_second_ = is_nothing_sent_ = false;
-  is_try_over_ = is_granted_ = is_status_retried_ = keeps_body_ = is_kept_whole_ = is_detached_ = false;
+  is_try_over_ = is_denied_ = is_granted_ = is_status_retried_ = keeps_body_ = is_kept_whole_ = is_detached_ = false;
   step_ = Step::begin;
   outcome_ = {};
   failure_.reset();

@@ -83,8 +83,8 @@ class Call final : public Body::Source {
   /// request's body, which is passed on instead.
   Task<> run(Caller& caller, Response& response);
 
-  /// The endpoint that has answered, or was asked last; null: none was.
-  const Member* member() const noexcept { return member_; }
+  /// After the head of the response: what a sticky client shows to get the same endpoint. Lives as long as the call.
+  std::string_view sticky_value() const noexcept { return member_ ? selection_->cookie_of(*member_) : std::string_view(); }
 
   /// Begins what `run` does, with the same effects. True: the request was sent, and `caller` hears `received` or `stalled` when there is
   /// something to read; both arguments must live until then. False: `run` has to go on with it. What the request's body throws is passed on,
@@ -240,7 +240,7 @@ class Call final : public Body::Source {
   std::size_t interim_size_ = 0;   // of the present one
 
   bool is_inside_ = false;        // the gate of the upstream
-  bool is_in_breaker_ = false;
+  Breaker::Pass pass_ = Breaker::Pass::no;  // of the upstream's breaker
   bool is_counted_ = false;       // in the running requests of its endpoint
   bool is_running_ = false;       // in those of the upstream
   bool has_head_ = false;         // of the response

@@ -112,27 +112,35 @@ Task<> Checks::run(std::shared_ptr<Round> round) {
 
 Task<> Checks::ask(std::shared_ptr<Round> round, std::shared_ptr<Member> member) {
   const Endpoint& endpoint = *member->endpoint;
+  net::Addresses addresses;
+  if (endpoint.literal) addresses.push_back(*endpoint.literal);
+  else if (const auto known = round->worker.shared.resolver.known(endpoint.address.host)) addresses = *known;
+  bool is_good = false;
+  // A request takes any of them, too.
+  for (std::size_t i = 0; i < addresses.size() && !is_good && !round->is_over; ++i) is_good = co_await ask_at(round, endpoint, addresses[i]);
+  round->asked.erase(member.get());
+  // A name that is still looked up says nothing about its endpoint.
+  if (!round->is_over && !addresses.empty()) round->upstream->checked(*member, is_good);
+}
+
+Task<bool> Checks::ask_at(std::shared_ptr<Round> round, const Endpoint& endpoint, asio::ip::address address) {
   const CheckOptions& options = round->options();
   const auto end = Clock::now() + options.timeout;
-  bool is_good = false;
   std::error_code ec;
-  std::shared_ptr<Transport> transport;
-  if (endpoint.literal) transport = round->worker.connect(asio::ip::tcp::endpoint(*endpoint.literal, endpoint.address.port), ec);
-  if (transport) {
-    round->open.insert(transport);
-    const Wake wake = co_await transport->until(Side::write, options.timeout);
-    is_good = wake == Wake::ready && !transport->connected();
-    if (is_good && !options.path.empty()) {
-      const std::string request = request_of(options, endpoint);
-      const std::array<asio::const_buffer, 1> pieces{asio::buffer(request)};
-      const std::size_t written = transport->write(pieces, ec);
-      const int status = written == request.size() ? co_await status_of_answer(*transport, end) : 0;
-      is_good = is_healthy(options, status);
-    }
-    round->open.erase(transport);
+  const std::shared_ptr<Transport> transport = round->worker.connect(asio::ip::tcp::endpoint(address, endpoint.address.port), ec);
+  if (!transport) co_return false;
+  round->open.insert(transport);
+  const Wake wake = co_await transport->until(Side::write, options.timeout);
+  bool is_good = wake == Wake::ready && !transport->connected();
+  if (is_good && !options.path.empty()) {
+    const std::string request = request_of(options, endpoint);
+    const std::array<asio::const_buffer, 1> pieces{asio::buffer(request)};
+    const std::size_t written = transport->write(pieces, ec);
+    const int status = written == request.size() ? co_await status_of_answer(*transport, end) : 0;
+    is_good = is_healthy(options, status);
   }
-  round->asked.erase(member.get());
-  if (!round->is_over) round->upstream->checked(*member, is_good);
+  round->open.erase(transport);
+  co_return is_good;
 }
 
 }  // namespace proxy

@@ -175,10 +175,8 @@ void Exchange::received(Result<> outcome) {
 
 // Tells the client who has answered, unless it knows.
 void Exchange::set_sticky(const StickyOptions& options) {
-  const Member* member = forwarded_->member();
-  if (!member || context.res.status == 101) return;
-  const std::string value = sticky_value(options, member->endpoint->host_field);
-  if (cookie_of(context.req.headers, options.cookie) == value) return;
+  const std::string_view value = forwarded_->sticky_value();
+  if (context.res.status == 101 || cookie_of(context.req.headers, options.cookie) == value) return;
   context.res.headers.add("Set-Cookie", sticky_cookie(options, value, context.client_scheme() == "https"));
 }
 

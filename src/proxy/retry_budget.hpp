@@ -16,7 +16,7 @@ namespace proxy {
 ///
 /// - Upstreams that hang keep retries under way: these are at most `budget` percent of the requests under way, plus `floor`.
 /// - Upstreams that fail quickly could have many retries one after the other: every request earns `budget` percent of one, and what is
-///   saved up is bounded as the retries under way are. When little is asked, `floor` of them come back within half a minute.
+///   saved up is bounded as the retries under way are. When little is asked, `floor` of them come back within a minute.
 ///
 /// Not thread-safe.
 class RetryBudget {
@@ -31,9 +31,10 @@ class RetryBudget {
       saved_ = bound;
       is_used_ = true;
     } else {
-      saved_ += share * static_cast<double>(requests - seen_);
+      // Counters begin anew when there are more workers.
+      saved_ += share * static_cast<double>(requests - std::min(requests, seen_));
       const double idle = std::chrono::duration<double>(now - looked_).count();
-      if (saved_ < floor) saved_ = std::min(floor, saved_ + floor * idle / 30);
+      if (saved_ < floor) saved_ = std::min(floor, saved_ + floor * idle / 60);
       saved_ = std::min(saved_, bound);
     }
     seen_ = requests;

@@ -83,6 +83,12 @@ Member* Selection::stuck(std::string_view cookie) const {
   return nullptr;
 }
 
+std::string_view Selection::cookie_of(const Member& member) const noexcept {
+  for (const Entry& entry : entries_)
+    if (entry.member.get() == &member) return entry.cookie;
+  return {};
+}
+
 }  // namespace proxy
 }  // namespace v0
 }  // namespace gw

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gw {
@@ -36,6 +37,9 @@ class Selection {
   Member* pick(Random& random, std::optional<std::uint64_t> hash, std::span<const Member* const> tried) const;
   /// The endpoint that has given this cookie, if it is up; or null.
   Member* stuck(std::string_view cookie) const;
+
+  /// The cookie of one of the endpoints; empty: there are none. Lives as long as the selection.
+  std::string_view cookie_of(const Member& member) const noexcept;
 
   const std::vector<Entry>& entries() const noexcept { return entries_; }
   /// Whether nobody is healthy, so that everybody is used.

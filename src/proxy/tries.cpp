@@ -27,10 +27,10 @@ struct Call::Wait {
 
 // Whether the upstream takes the request now. If it never will, that is the outcome; else it may take it later.
 bool Call::enter() {
-  if (upstream_->options.breaker && !is_in_breaker_) {
-    is_in_breaker_ = upstream_->enter_breaker();
-    if (!is_in_breaker_) outcome_ = Failure(Error::circuit_open, Origin::upstream, Retry::another);
-    if (!is_in_breaker_) return false;
+  if (upstream_->options.breaker && pass_ == Breaker::Pass::no) pass_ = upstream_->enter_breaker();
+  if (upstream_->options.breaker && pass_ == Breaker::Pass::no) {
+    outcome_ = Failure(Error::circuit_open, Origin::upstream, Retry::another);
+    return false;
   }
   if (upstream_->options.requests > 0 && !is_inside_) is_inside_ = upstream_->gate().enter(upstream_->options.requests);
   return is_inside_ || upstream_->options.requests == 0;
@@ -55,7 +55,8 @@ Task<> Call::wait_for_turn() {
 }
 
 void Call::leave_breaker(Breaker::Ending how) {
-  if (std::exchange(is_in_breaker_, false)) upstream_->leave_breaker(how);
+  const Breaker::Pass pass = std::exchange(pass_, Breaker::Pass::no);
+  if (pass != Breaker::Pass::no) upstream_->leave_breaker(pass, how);
 }
 
 bool Call::pick() {
@@ -80,6 +81,7 @@ bool Call::pick_again(const Caller& caller) {
   if (std::exchange(is_counted_, false)) leave_member();
   if (!pick()) return false;
   is_second_ = false;
+  is_detached_ = false;
   outcome_ = {};
   compose_head(caller);
   return true;
@@ -125,7 +127,7 @@ Task<bool> Call::go_on(const Caller& caller, Response& response) {
   }
   if ((!has_answered && !is_worth_another(failed.code)) || !may_retry()) co_return false;
 
-  // What is uploaded still is for the next try.
+  // What is still uploaded is for the next try.
   is_detached_ = true;
   while (is_uploading_ && keeps_body_ && !failure_) co_await pause(timeouts_->body);
   if (failure_) co_return false;

@@ -27,7 +27,7 @@ struct Member {
   explicit Member(std::shared_ptr<Endpoint> e) : endpoint(std::move(e)) {}
 
   const std::shared_ptr<Endpoint> endpoint;
-  /// Requests sent; one locked instruction each, on memory that `Endpoint::running` shares the fate of.
+  /// Requests sent, of all workers: what an error rate is a rate of.
   std::atomic<std::uint64_t> requests{0};
   /// Whether a good answer is news: `Health::has_history`.
   std::atomic<bool> has_history{false};

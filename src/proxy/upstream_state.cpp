@@ -34,8 +34,6 @@ void UpstreamState::set_locked(std::vector<Share> shares, Time now) const {
     entries.push_back({member, share.weight, options.sticky ? sticky_value(*options.sticky, share.endpoint->host_field) : std::string()});
   }
   entries_ = std::move(entries);
-  if (!options.health.check)
-    for (const Selection::Entry& entry : entries_) entry.member->health.forget_checks();
   record_->changed();
 }
 
@@ -111,24 +109,31 @@ void UpstreamState::checked(Member& member, bool is_good) const {
   record_->changed();
 }
 
-bool UpstreamState::enter_breaker() const {
+void UpstreamState::forget_checks() const {
+  const std::lock_guard lock(record_->mutex);
+  for (const Selection::Entry& entry : entries_) entry.member->health.forget_checks();
+  record_->changed();
+}
+
+Breaker::Pass UpstreamState::enter_breaker() const {
   const std::lock_guard lock(record_->mutex);
   return record_->breaker.enter(std::chrono::steady_clock::now());
 }
 
-void UpstreamState::leave_breaker(Breaker::Ending how) const {
+void UpstreamState::leave_breaker(Breaker::Pass pass, Breaker::Ending how) const {
   const std::lock_guard lock(record_->mutex);
-  record_->breaker.ended(*options.breaker, how, std::chrono::steady_clock::now());
+  record_->breaker.ended(*options.breaker, pass, how, std::chrono::steady_clock::now());
 }
 
 bool UpstreamState::begin_retry() const {
+  // What is read under the mutex is not older than what was read under it before: the sum does not fall.
+  const std::lock_guard lock(record_->mutex);
   std::uint64_t requests = 0;
   std::int64_t active = 0;
   metrics->each([&](const UpstreamCounters& c) {
     requests += c.requests.value();
     active += c.running.value();
   });
-  const std::lock_guard lock(record_->mutex);
   return record_->retries.begin(options.retries, static_cast<std::uint64_t>(std::max<std::int64_t>(active, 0)), requests, std::chrono::steady_clock::now());
 }
 

@@ -84,6 +84,8 @@ class UpstreamState {
   }
   /// A check of one of the endpoints has ended. Any thread.
   void checked(Member& member, bool is_good) const;
+  /// Nobody checks the endpoints any more. Any thread.
+  void forget_checks() const;
 
   /// Begins a retry, if the budget allows it; then `end_retry` follows.
   bool begin_retry() const;
@@ -92,9 +94,9 @@ class UpstreamState {
   /// Whether a request may have to wait, or not be sent at all, before an endpoint is chosen.
   bool is_guarded() const noexcept { return options.requests > 0 || options.breaker; }
   Gate& gate() const noexcept { return record_->gate; }
-  /// Whether the breaker lets a request through; then `leave_breaker` follows. Any thread.
-  bool enter_breaker() const;
-  void leave_breaker(Breaker::Ending how) const;
+  /// Whether the breaker lets a request through; see there. Any thread.
+  Breaker::Pass enter_breaker() const;
+  void leave_breaker(Breaker::Pass pass, Breaker::Ending how) const;
 
   const std::string name;
   const UpstreamOptions options;
@@ -112,11 +114,11 @@ class UpstreamState {
   SelectionPin renew(Slot& slot) const;
 
   const std::shared_ptr<UpstreamRecord> record_;
+  mutable std::vector<Slot> slots_;  // one of each worker, for its thread
   // Under the record's mutex.
   mutable std::vector<Selection::Entry> entries_;
   mutable std::shared_ptr<const Selection> current_;
   mutable std::uint64_t built_for_ = 0;
-  mutable std::vector<Slot> slots_;  // one of each worker
 };
 
 }  // namespace proxy

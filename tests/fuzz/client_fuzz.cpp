@@ -1,15 +1,17 @@
 /// \file
 /// Fuzz target: who the client is. Addresses and networks, what a trusted proxy says (X-Forwarded-For, Forwarded), and keys in
-/// fields and queries, all from the input.
+/// fields and queries, and cookies, all from the input.
 #include <gw/context.hpp>
 #include <gw/middleware/key_auth.hpp>
 #include <gw/network.hpp>
 
+#include "proxy/affinity.hpp"
 #include "proxy/client_address.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace {
@@ -31,6 +33,15 @@ void check_address(std::string_view text) {
   if (network && address) GW_ASSERT(network->contains(*address));
 }
 
+void check_cookie(std::string_view line) {
+  gw::Headers headers;
+  headers.borrow("Cookie", line);
+  const auto value = gw::proxy::cookie_of(headers, "k");
+  if (!value) return;
+  GW_ASSERT(value->find(';') == value->npos);
+  GW_ASSERT(line.find("k=" + std::string(*value)) != line.npos);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -44,6 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     check_address(line);
     if (!gw::is_field_value(line)) continue;
+    check_cookie(line);
     if (i < std::size(names)) c.req.headers.borrow(names[i], line);
     else query = line;
   }

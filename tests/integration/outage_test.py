@@ -17,6 +17,13 @@ class Outage(UnreliableCase):
     def test_two_are_killed_and_started_again(self):
         self.endure(UnreliableOrigin.kill, UnreliableOrigin.start, faulty=2)
 
+    def test_a_few_clients_do_not_notice(self):
+        for fault in ("reset", "hang"):
+            for clients in (1, 2, 4, 8):
+                with self.subTest(fault, clients=clients):
+                    self.restart_limit()
+                    self.endure(self.behave(fault), self.recover, faulty=2, times=1, clients=clients)
+
     def fail_and_return(self, begin, end, **upstream):
         self.start(timeouts={"idle": "1s", "first_byte": "2s"}, **upstream)
         load = self.load()

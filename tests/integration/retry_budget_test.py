@@ -8,16 +8,16 @@ AMPLIFICATION = 1.25
 
 class RetryBudget(UnreliableCase):
     def test_retries_do_not_multiply_an_outage(self):
-        hang = {"timeouts": {"first_byte": "2s"}, "retries": {"per_try": "200ms"}}
+        hang = {"timeouts": {"first_byte": "1s"}, "retries": {"per_try": "150ms"}}
         # What they do, how many clients ask how often, and what the upstream is told besides.
         cases = [
             (("reset", {}), 16, 2000, {}),
             (("reset_in_head", {}), 16, 2000, {}),
             (("answer", {"status": 503}), 16, 2000, {"retries": {"statuses": [503]}}),
-            (("answer", {"status": 503}), 1, 1000, {"retries": {"statuses": [503]}}),
+            (("answer", {"status": 503}), 1, 400, {"retries": {"statuses": [503], "backoff": "5ms"}}),
             (("refuse", {}), 16, 2000, {}),
-            (("hang", {}), 48, 500, hang),
-            (("hang", {}), 48, 500, {**hang, "health": {"eject": {"share": 0}}}),
+            (("hang", {}), 48, 600, hang),
+            (("hang", {}), 48, 600, {**hang, "health": {"eject": {"share": 0}}}),
         ]
         for (behaviour, options), clients, count, upstream in cases:
             with self.subTest(behaviour, **options, clients=clients, **upstream):

@@ -81,12 +81,10 @@ class UnreliableCase(MetricsCase):
         self.assertLessEqual(load.failed.keys(), {502, 503, 504}, load.state())
         self.assertLess(load.slowest, 10)
 
-    def endure(self, begin, end, faulty=1, times=3, may_cut=False, **upstream):
+    def endure(self, begin, end, faulty=1, times=3, clients=16, may_cut=False, **upstream):
         """Has some of three endpoints fail and recover several times under load."""
-        # So many fail at once that the budget of retries is another matter.
-        upstream["retries"] = {"floor": 50, **UPSTREAM["retries"], **upstream.get("retries", {})}
         self.start(**upstream)
-        load = self.load()
+        load = self.load(clients)
         for origin in self.three:
             self.assert_more(load, 100, origin)
         memory = []

@@ -151,7 +151,7 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "upstream spare i*1 least_requests 2000 30000 30000 4000 3600000 / 64 1024\n"
       "check  | 5000 2000 1 2\n"
       "eject 5 50 20 10000 5000 60000 90\n"
-      "retries 0 | 0 2000 30000 25 65536 20 3\n"
+      "retries 0 | 0 2000 30000 25 65536 20 10\n"
       "requests 0 queue 0 1000 slow_start 0\n"
       "breaker 50 20 10000 5000\n"
       "fallback 503 [{\"sorry\":true}]\n"

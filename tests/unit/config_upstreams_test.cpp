@@ -81,7 +81,7 @@ TEST_CASE("config upstreams: each way to write an option is shown in full") {
       {"health: {check: {interval: 3s, timeout: 3s}}", R"("check":{"interval":"3s","timeout":"3s",)"},
       {"health: {eject: {share: 0, time: 1m}}", R"("time":"60s","longest":"60s","share":0}})"},
       {"balance: p2c",
-       R"("retries":{"max":2,"all_methods":false,"per_try":"2s","total":"30s","backoff":"25ms","body":65536,"budget":20,"floor":3},)"},
+       R"("retries":{"max":2,"all_methods":false,"per_try":"2s","total":"30s","backoff":"25ms","body":65536,"budget":20,"floor":10},)"},
       {"retries: 0", R"("retries":{"max":0,"all_methods":false,)"},
       {"retries: {statuses: 503}", R"("retries":{"max":2,"statuses":[503],)"},
       {"retries: {statuses: [429, 503], all_methods: true}", R"("statuses":[429,503],"all_methods":true,)"},

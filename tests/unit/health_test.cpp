@@ -170,12 +170,13 @@ TEST_CASE("retry budget: retries that end at once are a share of the requests ma
     budget.end();
   }
   CHECK(retries >= 2'000);
-  CHECK(retries <= 2'000 + 16);  // what was saved up at first
+  CHECK(retries <= 2'000 + 23);  // what was saved up at first
 }
 
-TEST_CASE("retry budget: with few requests the floor comes back within half a minute") {
+TEST_CASE("retry budget: with few requests the floor comes back within a minute") {
   RetryBudget budget;
-  const gw::RetryOptions options;
+  gw::RetryOptions options;
+  options.floor = 3;
   const auto count = [&](Health::Time now) {
     int retries = 0;
     while (budget.begin(options, 0, 3, now)) {
@@ -186,42 +187,69 @@ TEST_CASE("retry budget: with few requests the floor comes back within half a mi
   };
   CHECK(count(start) == 3);
   CHECK(count(start) == 0);
-  CHECK(count(start + 12s) == 1);
+  CHECK(count(start + 24s) == 1);
   CHECK(count(start + 1h) == 3);
+}
+
+TEST_CASE("retry budget: a sum of requests that falls earns nothing") {
+  RetryBudget budget;
+  gw::RetryOptions options;
+  options.floor = 3;
+  const auto use_up = [&](std::uint64_t requests) {
+    int retries = 0;
+    while (budget.begin(options, 10, requests, start)) {
+      ++retries;
+      budget.end();
+    }
+    return retries;
+  };
+  CHECK(use_up(1000) == 5);
+  CHECK(use_up(999) == 0);
+  CHECK(use_up(1003) == 0);
+  CHECK(use_up(1008) == 1);
 }
 
 TEST_CASE("breaker: opens by the rate, lets one request try, and closes or opens by that") {
   Breaker breaker;
   const gw::BreakerOptions options{.error_rate = 50, .requests = 4, .window = 10s, .open = 5s};
   const auto request = [&](Breaker::Ending how, Health::Time now) {
-    const bool is_in = breaker.enter(now);
-    if (is_in) breaker.ended(options, how, now);
-    return is_in;
+    const Breaker::Pass pass = breaker.enter(now);
+    if (pass != Breaker::Pass::no) breaker.ended(options, pass, how, now);
+    return pass != Breaker::Pass::no;
   };
   using enum Breaker::Ending;
+  using enum Breaker::Pass;
   for (const auto how : {good, failed, good}) CHECK(request(how, start));
   CHECK(request(unknown, start));
   CHECK_FALSE(breaker.is_open());
   CHECK(request(failed, start));
   CHECK(breaker.is_open());
-  CHECK_FALSE(breaker.enter(start + 4999ms));
+  CHECK(breaker.enter(start + 4999ms) == no);
   SUBCASE("the trial succeeds") {
-    CHECK(breaker.enter(start + 5s));
-    CHECK_FALSE(breaker.enter(start + 5s));
-    breaker.ended(options, good, start + 6s);
-    CHECK(breaker.enter(start + 6s));
-    CHECK(breaker.enter(start + 6s));
+    CHECK(breaker.enter(start + 5s) == trial);
+    CHECK(breaker.enter(start + 5s) == no);
+    breaker.ended(options, trial, good, start + 6s);
+    CHECK(breaker.enter(start + 6s) == yes);
+    CHECK(breaker.enter(start + 6s) == yes);
   }
   SUBCASE("the trial fails") {
-    CHECK(breaker.enter(start + 5s));
-    breaker.ended(options, failed, start + 6s);
-    CHECK_FALSE(breaker.enter(start + 10s));
-    CHECK(breaker.enter(start + 11s));
+    CHECK(breaker.enter(start + 5s) == trial);
+    breaker.ended(options, trial, failed, start + 6s);
+    CHECK(breaker.enter(start + 10s) == no);
+    CHECK(breaker.enter(start + 11s) == trial);
   }
   SUBCASE("nobody waits for the trial") {
-    CHECK(breaker.enter(start + 5s));
-    breaker.ended(options, unknown, start + 6s);
-    CHECK(breaker.enter(start + 6s));
+    CHECK(breaker.enter(start + 5s) == trial);
+    breaker.ended(options, trial, unknown, start + 6s);
+    CHECK(breaker.enter(start + 6s) == trial);
+  }
+  SUBCASE("what began before decides nothing") {
+    CHECK(breaker.enter(start + 5s) == trial);
+    breaker.ended(options, yes, good, start + 6s);
+    CHECK(breaker.enter(start + 6s) == no);
+    breaker.ended(options, yes, failed, start + 6s);
+    breaker.ended(options, trial, good, start + 6s);
+    CHECK(breaker.enter(start + 6s) == yes);
   }
   SUBCASE("failures of an old window do not count") {
     CHECK(request(good, start + 5s));

@@ -17,9 +17,9 @@ const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const std::string busy = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
 
 /// What an endpoint does with a connection.
-enum class Does { answer, refuse, reset, hang, say_busy, break_head };
+enum class Does { answer, refuse, reset, reset_at_once, reset_at_head, hang, say_busy, break_head };
 
-/// A gateway before three endpoints, which are asked in turn: 127.0.0.1:1, :2 and :3.
+/// A gateway before three endpoints, which are asked in turn: 127.0.0.1:1, :2 and :3; and another upstream, "other", at :4, which answers.
 class Three {
  public:
   explicit Three(std::vector<Does> does, const std::function<void(gw::UpstreamOptions&)>& edit = {}, std::size_t count = 3)
@@ -30,7 +30,9 @@ class Three {
           up.options.balance = gw::Balance::round_robin;
           up.options.retries = {};
           if (edit) edit(up.options);
+          config.upstreams.push_back({"other", {gw::EndpointOptions("127.0.0.1:4")}, {}, {}});
         }) {
+    does_.resize(4, Does::answer);
     world_.hold_time();
     world_.worker.connect = [this](const asio::ip::tcp::endpoint& to, std::error_code& ec) -> std::shared_ptr<gw::Transport> {
       tried += static_cast<char>('0' + to.port());
@@ -45,7 +47,9 @@ class Three {
         ++requests;
         return deed == Does::answer ? ok : deed == Does::say_busy ? busy : deed == Does::break_head ? "HTTP/1.1 200 O" : "";
       };
-      peer.ends = deed == Does::reset || deed == Does::break_head;
+      peer.ends = deed == Does::reset || deed == Does::reset_at_head || deed == Does::break_head;
+      if (deed == Does::reset_at_head) peer.when = UpstreamPeer::When::head;
+      if (deed == Does::reset_at_once) transport->receive_reset();
       return transport;
     };
   }
@@ -67,7 +71,10 @@ class Three {
 
   const gw::proxy::UpstreamCounters& counters() { return world_.shared.metrics.upstream("up")->of(0); }
   World& world() { return world_; }
-  void now(std::vector<Does> does) { does_ = std::move(does); }
+  void now(std::vector<Does> does) {
+    does_ = std::move(does);
+    does_.resize(4, Does::answer);
+  }
 
   std::string tried;   ///< the endpoints to which connections were begun
   int requests = 0;    ///< that have arrived
@@ -132,40 +139,48 @@ TEST_CASE("tries: a failed one is followed by one on another endpoint") {
   }
 }
 
-TEST_CASE("tries: the whole content goes to the next endpoint") {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{20'000}, std::size_t{64 * 1024}}) {
-    for (const bool is_chunked : {false, true}) {
-      for (const std::size_t piece : {std::size_t{1'000}, std::size_t{100'000}}) {
-        CAPTURE(size);
-        CAPTURE(is_chunked);
-        CAPTURE(piece);
-        Three three({reset, answer, answer});
-        const auto client = three.world().client();
-        std::string body(size, 'x');
-        for (std::size_t i = 0; i < size; ++i) body[i] = static_cast<char>('a' + i % 26);
-        client->receive("PUT / HTTP/1.1\r\nHost: a\r\n" + (is_chunked ? std::string("Transfer-Encoding: chunked") : "Content-Length: " + std::to_string(size)) + "\r\n\r\n");
-        three.world().settle();
-        for (std::size_t at = 0; at < size; at += piece) {
-          const std::string part = body.substr(at, piece);
-          char head[20];
-          std::snprintf(head, sizeof head, "%zx\r\n", part.size());
-          client->receive(is_chunked ? head + part + "\r\n" : part);
-          three.world().settle();
-        }
-        if (is_chunked) client->receive("0\r\nx-sum: 1\r\n\r\n");
-        client->receive_end();
-        three.world().run_in_no_time();
-        const auto got = read_responses(client->written(), {gw::Method::put});
-        REQUIRE(got.size() == 1);
-        CHECK(got[0].status == 200);
-        REQUIRE(three.peers.size() == 2);
-        const Message& again = three.peers[1]->requests.at(0);
-        CHECK(again.is_complete);
-        CHECK(again.body == body);
-        CHECK(again.trailers["x-sum"] == (is_chunked ? "1" : ""));
-      }
-    }
+namespace {
+
+/// Puts `size` bytes in pieces; the first endpoint does `first`, and the second must get them all.
+void check_content(Does first, std::size_t size, bool is_chunked, std::size_t piece) {
+  CAPTURE(static_cast<int>(first));
+  CAPTURE(size);
+  CAPTURE(is_chunked);
+  CAPTURE(piece);
+  Three three({first, answer, answer});
+  const auto client = three.world().client();
+  std::string body(size, 'x');
+  for (std::size_t i = 0; i < size; ++i) body[i] = static_cast<char>('a' + i % 26);
+  client->receive("PUT / HTTP/1.1\r\nHost: a\r\n" + (is_chunked ? std::string("Transfer-Encoding: chunked") : "Content-Length: " + std::to_string(size)) + "\r\n\r\n");
+  three.world().settle();
+  for (std::size_t at = 0; at < size; at += piece) {
+    const std::string part = body.substr(at, piece);
+    char head[20];
+    std::snprintf(head, sizeof head, "%zx\r\n", part.size());
+    client->receive(is_chunked ? head + part + "\r\n" : part);
+    three.world().settle();
   }
+  if (is_chunked) client->receive("0\r\nx-sum: 1\r\n\r\n");
+  three.world().settle();
+  client->receive_end();
+  three.world().run_in_no_time();
+  const auto got = read_responses(client->written(), {gw::Method::put});
+  REQUIRE(got.size() == 1);
+  CHECK(got[0].status == 200);
+  REQUIRE(three.peers.size() == 2);
+  const Message& again = three.peers[1]->requests.at(0);
+  CHECK(again.is_complete);
+  CHECK(again.body == body);
+  CHECK(again.trailers["x-sum"] == (is_chunked ? "1" : ""));
+}
+
+}  // namespace
+
+TEST_CASE("tries: the whole content goes to the next endpoint, whenever the first fails") {
+  for (const Does first : {reset, reset_at_once, reset_at_head})
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{20'000}, std::size_t{64 * 1024}})
+      for (const bool is_chunked : {false, true})
+        for (const std::size_t piece : {std::size_t{1'000}, std::size_t{100'000}}) check_content(first, size, is_chunked, piece);
 }
 
 TEST_CASE("tries: content that is too large to be kept is sent once") {
@@ -282,4 +297,111 @@ TEST_CASE("tries: nothing is left of tries that fail at any operation") {
     three.world().run_in_no_time();
     CHECK(three.counters().running.value() == 0);
   }
+}
+
+TEST_CASE("tries: requests above the bound wait for their turn") {
+  struct Case {
+    const char* what;
+    gw::QueueOptions queue;
+    gw::Duration time;   // until the first client leaves
+    int status;          // of the second, which asks meanwhile
+    std::string failure;
+  };
+  const Case cases[] = {
+      {"it is let in when the first has left", {.length = 1, .time = 5s}, 1s, 200, ""},
+      {"it waits too long", {.length = 1, .time = 1s}, 3s, 503, "upstream_busy"},
+      {"nobody may wait", {}, 0s, 503, "upstream_busy"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.what);
+    Three three({hang, answer, answer}, [&](gw::UpstreamOptions& o) {
+      o.requests = 1;
+      o.queue = c.queue;
+      o.retries.max = 0;
+    });
+    const auto first = three.world().client();
+    first->receive(get);
+    three.world().settle();
+    const auto second = three.world().client();
+    second->receive(get);
+    three.world().settle();
+    CHECK(three.requests == 1);
+    for (gw::Duration passed{0}; passed < c.time; passed += 100ms) three.world().pass(100ms);
+    first->receive_reset();
+    for (int i = 0; i < 5; ++i) three.world().pass(100ms);
+    const auto got = read_responses(second->written());
+    REQUIRE(got.size() == 1);
+    CHECK(got[0].status == c.status);
+    second->receive_end();
+    three.world().run_in_no_time();
+    const auto& failures = three.world().counts.failures;
+    CHECK((std::count(failures.begin(), failures.end(), c.failure) > 0) == !c.failure.empty());
+  }
+}
+
+TEST_CASE("tries: a client that leaves gives its place in the queue up") {
+  Three three({hang, answer, answer}, [&](gw::UpstreamOptions& o) {
+    o.requests = 1;
+    o.queue = {.length = 1, .time = 10s};
+  });
+  const auto first = three.world().client();
+  first->receive(get);
+  three.world().settle();
+  for (int i = 0; i < 3; ++i) {
+    const auto next = three.world().client();
+    next->receive(get);
+    three.world().settle();
+    next->receive_reset();
+    for (int n = 0; n < 5; ++n) three.world().pass(100ms);
+  }
+  CHECK(three.world().counts.failures == std::vector<std::string>{"client_gone", "client_gone", "client_gone"});
+  first->receive_reset();
+  three.world().run_in_no_time();
+}
+
+TEST_CASE("tries: another upstream or a reply answers for one that could not") {
+  struct Case {
+    const char* what;
+    std::vector<Does> does;
+    std::string request;
+    int status;
+    std::string tried;
+    std::string failure = {};
+  };
+  const Case to_other[] = {
+      {"nothing fails", {answer, answer, answer}, get, 200, "1"},
+      {"no connection", {refuse, refuse, refuse}, get, 200, "1324"},
+      {"no connection for a POST", {refuse, refuse, refuse}, with_body("POST", 5), 200, "1324"},
+      {"resets", {reset, reset, reset}, get, 200, "1234"},
+      {"a POST had its effect", {reset, answer, answer}, with_body("POST", 5), 502, "1", "upstream_reset"},
+      {"a PUT with its content", {reset, reset, reset}, with_body("PUT", 5), 200, "1234"},
+      {"an answer is an answer", {say_busy, answer, answer}, get, 503, "1"},
+      {"the other fails as well", {refuse, refuse, refuse, refuse}, get, 502, "1324", "connect_failed"},
+  };
+  const auto check = [](const Case& c, const std::function<void(gw::UpstreamOptions&)>& edit) {
+    CAPTURE(c.what);
+    Three three(c.does, edit);
+    CHECK(three.status(c.request, *gw::parse_method(c.request.substr(0, c.request.find(' '))), 1s) == c.status);
+    CHECK(three.tried == c.tried);
+    CHECK(three.world().counts.failures == (c.failure.empty() ? std::vector<std::string>{} : std::vector<std::string>{c.failure}));
+  };
+  for (const Case& c : to_other) check(c, [](gw::UpstreamOptions& o) { o.fallback = "other"; });
+  const Case to_reply[] = {
+      {"nothing fails", {answer, answer, answer}, get, 200, "1"},
+      {"no connection", {refuse, refuse, refuse}, get, 299, "132", "connect_failed"},
+      {"a POST had its effect", {reset, answer, answer}, with_body("POST", 5), 299, "1", "upstream_reset"},
+  };
+  for (const Case& c : to_reply) check(c, [](gw::UpstreamOptions& o) { o.fallback = gw::ReplyConfig{.status = 299, .content = "soon"}; });
+}
+
+TEST_CASE("tries: an upstream that fails as a whole is not asked for a while") {
+  Three three({say_busy, say_busy, say_busy}, [](gw::UpstreamOptions& o) {
+    o.breaker = gw::BreakerOptions{.requests = 3};
+    o.health.eject.share = 0;
+  });
+  for (int i = 0; i < 3; ++i) CHECK(three.status() == 503);
+  CHECK(three.requests == 3);
+  CHECK(three.status() == 503);
+  CHECK(three.requests == 3);
+  CHECK(three.world().counts.failures == std::vector<std::string>{"circuit_open"});
 }

@@ -64,6 +64,12 @@ if(NOT GW_HAS_LIBXCRYPT)
   message(FATAL_ERROR "libxcrypt 4.3 or newer was not found: apt install libcrypt-dev")
 endif()
 
+# c-ares, for names in DNS with their times to live, and without a thread for each look-up. 1.18 is the oldest it is tested with.
+find_package(CAres 1.18 QUIET)
+if(NOT CAres_FOUND)
+  message(FATAL_ERROR "c-ares 1.18 or newer was not found: apt install libc-ares-dev, or -DCAres_ROOT=DIR")
+endif()
+
 include(${CMAKE_CURRENT_LIST_DIR}/llhttp.cmake)
 
 # RE2: routes by regular expression. Without it gw does all else.
@@ -81,7 +87,7 @@ if(NOT GW_REGEX STREQUAL "OFF")
   endif()
 endif()
 
-set(gw_private_dependencies OpenSSL::Crypto crypt ${gw_yaml_target} $<BUILD_INTERFACE:gw_rapidjson> ${gw_llhttp_target} ${gw_re2_target})
+set(gw_private_dependencies OpenSSL::Crypto crypt c-ares::cares ${gw_yaml_target} $<BUILD_INTERFACE:gw_rapidjson> ${gw_llhttp_target} ${gw_re2_target})
 
 # Makes doctest::doctest; for the tests alone.
 macro(gw_need_doctest)

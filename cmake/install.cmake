@@ -15,5 +15,5 @@ install(EXPORT gwTargets NAMESPACE gw:: DESTINATION ${package_dir})
 
 configure_package_config_file(cmake/gwConfig.cmake.in gwConfig.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(gwConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/gwConfig.cmake ${PROJECT_BINARY_DIR}/gwConfigVersion.cmake cmake/FindAsio.cmake cmake/FindRE2.cmake
-        DESTINATION ${package_dir})
+install(FILES ${PROJECT_BINARY_DIR}/gwConfig.cmake ${PROJECT_BINARY_DIR}/gwConfigVersion.cmake cmake/FindAsio.cmake cmake/FindCAres.cmake
+        cmake/FindRE2.cmake DESTINATION ${package_dir})

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 # Never needed by users of the headers.
-PRIVATE = re.compile(r"/(llhttp|rapidjson|yaml-cpp|openssl|crypt|doctest|CLI)[/.]")
+PRIVATE = re.compile(r"/(llhttp|rapidjson|yaml-cpp|openssl|crypt|ares|doctest|CLI)[/.]")
 # What examples/embed answers.
 EMBED = """/hello/bob: 200 by embed: hello bob, says ann
 /hello/bob: 401 by embed: {"message":"Unauthorized"}

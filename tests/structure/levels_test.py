@@ -21,7 +21,7 @@ FOLDERS = {"include/gw/balance": 3, "include/gw/middleware": 4, "src/h1": 1, "sr
 # Usable with nothing but the standard library: no Asio, however deep.
 CORE = "version error random hash http limits network path params route router route_tree shadowed_routes reply upstream pool balancer"
 # Seen by sources alone, so that no user needs their headers.
-PRIVATE = ("llhttp", "rapidjson", "yaml-cpp", "openssl", "crypt", "re2", "nghttp2")
+PRIVATE = ("llhttp", "rapidjson", "yaml-cpp", "openssl", "crypt", "re2", "ares", "nghttp2")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.MULTILINE)
 LEVEL = re.compile(r"^/// Level (\d):", re.MULTILINE)

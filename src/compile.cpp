@@ -102,6 +102,9 @@ class Compiler {
     snapshot->hides_methods = config_.wrong_method == 404;
     if (!problems_.empty()) return nullptr;
     snapshot->unrouted_metrics = shared_.metrics.route("");
+    snapshot->name_servers = config_.name_servers;
+    const bool asks_the_same = before_ && before_->name_servers == config_.name_servers;
+    snapshot->dns = asks_the_same ? before_->dns : std::make_shared<net::Dns>(net::DnsOptions{.servers = config_.name_servers});
     for (const UpstreamConfig& u : config_.upstreams) add_upstream(*snapshot, u.name, u.endpoints, u.options);
     for (std::size_t i = 0; i < config_.routes.size(); ++i) snapshot->routes.push_back(compile_route(*snapshot, i));
     return snapshot;
@@ -138,8 +141,10 @@ class Compiler {
 
   std::shared_ptr<const UpstreamState> add_upstream(Snapshot& snapshot, const std::string& name, const std::vector<EndpointOptions>& wanted,
                                                     const UpstreamOptions& options) {
-    auto upstream = std::make_shared<const UpstreamState>(name, options, shares_of(wanted, shared_.endpoints), shared_.records.find(name), shared_.metrics.upstream(name),
-                                                          shared_.metrics.workers());
+    const UpstreamState* before = nullptr;
+    if (before_)
+      if (const auto found = before_->upstreams.find(name); found != before_->upstreams.end()) before = found->second.get();
+    auto upstream = std::make_shared<const UpstreamState>(name, options, wanted, shared_, snapshot.dns, before);
     snapshot.upstreams.emplace(name, upstream);
     return upstream;
   }
@@ -269,16 +274,6 @@ class Compiler {
 std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::Shared& shared,
                                                Problems& problems, const proxy::Snapshot* before) {
   return Compiler(config, definitions, shared, problems, before).compile();
-}
-
-std::vector<UpstreamState::Share> shares_of(const std::vector<EndpointOptions>& endpoints, proxy::EndpointRegistry& known) {
-  std::vector<UpstreamState::Share> shares;
-  for (const EndpointOptions& e : endpoints) {
-    const std::optional<HostPort> address = detail::parse_endpoint(e.address);
-    GW_ASSERT(address.has_value());
-    shares.push_back({known.find(*address), e.weight});
-  }
-  return shares;
 }
 
 Problems warnings_of(const Config& config, const Router<std::uint32_t>& router) {

@@ -29,9 +29,6 @@ struct Definitions {
 std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Definitions& definitions, proxy::Shared& shared,
                                                Problems& problems, const proxy::Snapshot* before = nullptr);
 
-/// The endpoints with these addresses, which were checked, and their weights.
-std::vector<proxy::UpstreamState::Share> shares_of(const std::vector<EndpointOptions>& endpoints, proxy::EndpointRegistry& known);
-
 /// What is allowed in `config` but hardly meant: routes that never get a request. `router` is that of its routes.
 Problems warnings_of(const Config& config, const Router<std::uint32_t>& router);
 

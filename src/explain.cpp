@@ -154,10 +154,14 @@ class Explainer {
   void forward(const proxy::Forward& forward) {
     const auto selection = forward.upstream().look();
     const auto& endpoints = selection->entries();
+    // All addresses of a name are asked by that name.
+    const bool is_one = !endpoints.empty() && std::all_of(endpoints.begin(), endpoints.end(), [&](const auto& e) {
+      return e.member->endpoint->host_field == endpoints[0].member->endpoint->host_field;
+    });
     std::string head;
-    if (!exchange_.compose_head(head, forward, endpoints.size() == 1 ? std::string_view(endpoints[0].member->endpoint->host_field) : "<endpoint>")) return;
+    if (!exchange_.compose_head(head, forward, is_one ? std::string_view(endpoints[0].member->endpoint->host_field) : "<endpoint>")) return;
     result_.upstream = forward.upstream().name;
-    for (const auto& e : endpoints) result_.endpoints.push_back(e.member->endpoint->host_field);
+    for (const auto& e : endpoints) result_.endpoints.push_back(e.member->endpoint->name);
     for (std::string_view rest = head; !rest.starts_with("\r\n");) {
       const std::size_t end = rest.find("\r\n");
       const std::string_view line = rest.substr(0, end);

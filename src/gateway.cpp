@@ -76,6 +76,7 @@ Gateway Gateway::from_file(const std::string& path) {
   gateway.state_->file_timeouts = gateway.state_->config.timeouts;
   gateway.state_->file_limits = gateway.state_->config.limits;
   gateway.state_->file_wrong_method = gateway.state_->config.wrong_method;
+  gateway.state_->file_name_servers = gateway.state_->config.name_servers;
   return gateway;
 }
 

@@ -15,8 +15,8 @@ namespace {
 
 Problem problem_of(const std::string& upstream, std::string what) { return {Place{"", 0, 0, "upstreams." + upstream + ".endpoints"}, std::move(what)}; }
 
-// Whether both are the same host and port, however they are written.
-bool is_same_address(const EndpointOptions& endpoint, const detail::HostPort& address) { return detail::parse_endpoint(endpoint.address) == address; }
+// Whether both are the same address, however they are written.
+bool is_same_address(const EndpointOptions& endpoint, const detail::EndpointAddress& address) { return detail::parse_endpoint(endpoint.address) == address; }
 
 }  // namespace
 
@@ -26,14 +26,14 @@ void Gateway::State::edit_endpoints(const std::string& upstream, const std::stri
   const std::lock_guard lock(change_);
   const auto found = std::find_if(config.upstreams.begin(), config.upstreams.end(), [&](const UpstreamConfig& u) { return u.name == upstream; });
   if (found == config.upstreams.end()) throw ConfigError({problem_of(upstream, "no upstream is named \"" + upstream + '"')});
-  const std::optional<detail::HostPort> parsed = detail::parse_endpoint(address);
+  const std::optional<detail::EndpointAddress> parsed = detail::parse_endpoint(address);
   if (!parsed) throw ConfigError({problem_of(upstream, config::endpoint_mistake(address))});
   std::vector<EndpointOptions> next = found->endpoints;
   edit(next, *parsed);
   if (is_running_) {
     const auto running = snapshot_->upstreams.find(upstream);
     GW_ASSERT(running != snapshot_->upstreams.end());
-    running->second->set(shares_of(next, shared.endpoints));
+    running->second->set(next);
   }
   found->endpoints = std::move(next);
   if (admin_) admin_->publish(config, *snapshot_);
@@ -41,7 +41,7 @@ void Gateway::State::edit_endpoints(const std::string& upstream, const std::stri
 
 void Gateway::State::set_endpoint(const std::string& upstream, EndpointOptions endpoint) {
   if (!config::bounds::weight.contain(endpoint.weight)) throw ConfigError({problem_of(upstream, "a weight is at most " + std::to_string(config::bounds::weight.high))});
-  edit_endpoints(upstream, endpoint.address, [&](std::vector<EndpointOptions>& endpoints, const detail::HostPort& address) {
+  edit_endpoints(upstream, endpoint.address, [&](std::vector<EndpointOptions>& endpoints, const detail::EndpointAddress& address) {
     const auto known = std::find_if(endpoints.begin(), endpoints.end(), [&](const EndpointOptions& e) { return is_same_address(e, address); });
     if (known == endpoints.end()) endpoints.push_back(endpoint);
     else known->weight = endpoint.weight;
@@ -49,7 +49,7 @@ void Gateway::State::set_endpoint(const std::string& upstream, EndpointOptions e
 }
 
 void Gateway::State::remove_endpoint(const std::string& upstream, const std::string& address) {
-  edit_endpoints(upstream, address, [](std::vector<EndpointOptions>& endpoints, const detail::HostPort& removed) {
+  edit_endpoints(upstream, address, [](std::vector<EndpointOptions>& endpoints, const detail::EndpointAddress& removed) {
     std::erase_if(endpoints, [&](const EndpointOptions& e) { return is_same_address(e, removed); });
   });
 }

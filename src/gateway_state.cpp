@@ -5,7 +5,7 @@
 #include "dispatch.hpp"
 #include "exception_text.hpp"
 #include "explain.hpp"
-#include "net/tcp.hpp"
+#include "net/socket_transport.hpp"
 #include "proxy/connection.hpp"
 #include "proxy/lease.hpp"
 #include "proxy/session.hpp"
@@ -76,7 +76,7 @@ void admit(proxy::Worker& worker, int socket, const asio::ip::tcp::endpoint& pee
     if (!slot) return shed(worker, socket, proxy::Limit::connections_per_client);
   }
   proxy::Connection::Origin origin{address.to_string(), std::move(listener), std::move(slot)};
-  proxy::Connection::start(worker, net::TcpTransport::adopt(socket, worker.loop()), std::move(origin));
+  proxy::Connection::start(worker, net::SocketTransport::adopt(socket, worker.loop()), std::move(origin));
 }
 
 // The address of a listener that was checked.
@@ -168,6 +168,7 @@ void Gateway::State::start_locked() {
   const unsigned workers = config.workers ? config.workers : std::max(1u, std::thread::hardware_concurrency());
   shared.metrics.set_workers(1 + workers);  // 0 is the private one
   snapshot_ = compile_or_throw(config);
+  snapshot_->follow_names();
 
   {
     const std::lock_guard guard(workers_change_);
@@ -348,6 +349,7 @@ void Gateway::State::apply_locked(Config next) {
   if (next.listen.empty()) problems.push_back(no_listener());
   auto compiled = compile(next, definitions, shared, problems, snapshot_.get());
   std::vector<Listening> opened;
+  if (compiled) compiled->follow_names();
   if (compiled) opened = open_listeners(next, problems);
   if (problems.empty()) listen_for_admin(next, *compiled, problems);
   if (!problems.empty()) {
@@ -389,6 +391,7 @@ void Gateway::State::reload_locked() {
   const Timeouts read_timeouts = next.timeouts;
   const Limits read_limits = next.limits;
   const unsigned read_wrong_method = next.wrong_method;
+  const std::vector<std::string> read_name_servers = next.name_servers;
   // What code has added comes without a file in its place.
   const auto add_code = [](auto& to, const auto& from, auto&& place_of) {
     for (const auto& item : from)
@@ -403,11 +406,13 @@ void Gateway::State::reload_locked() {
   if (config.limits != file_limits) next.limits = config.limits;
   if (config.admin.place.file.empty() && !config.admin.address.empty()) next.admin = config.admin;
   if (config.wrong_method != file_wrong_method) next.wrong_method = config.wrong_method;
+  if (config.name_servers != file_name_servers) next.name_servers = config.name_servers;
   if (config.workers_place.file.empty() && config.workers != 0) next.workers = config.workers;
   apply_locked(std::move(next));
   file_timeouts = read_timeouts;
   file_limits = read_limits;
   file_wrong_method = read_wrong_method;
+  file_name_servers = read_name_servers;
 }
 
 void Gateway::State::reload_and_log() {
@@ -438,6 +443,7 @@ Response Gateway::State::dispatch(Request request) {
   {
     const std::lock_guard lock(change_);
     snapshot = is_running_ ? snapshot_ : compile_or_throw(config);
+    snapshot->follow_names();
   }
   if (!private_worker_) private_worker_ = std::make_unique<WorkerThread>(shared, 0);
   Response response;

@@ -34,6 +34,7 @@ struct Gateway::State {
   Timeouts file_timeouts;           ///< as last read: tells whether code has changed them
   Limits file_limits;
   unsigned file_wrong_method = 405;
+  std::vector<std::string> file_name_servers;
   Definitions definitions;
   proxy::Shared shared;
 

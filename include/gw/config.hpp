@@ -165,6 +165,9 @@ struct Config {
   Place workers_place;
   /// The answer where only the method keeps a request from a route: 405 with `Allow`, or 404, as if there were none.
   unsigned wrong_method = 405;
+  /// Who is asked for the addresses of endpoints that are names: "192.0.2.53", "192.0.2.53:8600" or "[2001:db8::53]:53", in turn until one
+  /// answers; none: those of /etc/resolv.conf.
+  std::vector<std::string> name_servers;
   Timeouts timeouts;
   Limits limits;
   std::vector<StageConfig> use;

@@ -113,7 +113,7 @@ struct BreakerOptions {
 
 /// How long an upstream may take. Each must be above zero.
 struct UpstreamTimeouts {
-  Duration connect = 2s;      ///< to a new connection, name look-up included; then 504
+  Duration connect = 2s;      ///< to a new connection; then 504. To the first look-up of a name; then 503
   Duration first_byte = 30s;  ///< from the request to the head of its response; then 504
   Duration body = 30s;        ///< between two pieces of the response body, and until a piece of the request is taken
   Duration idle = 4s;         ///< how long a free connection is kept. Under the 5 s after which Node closes

@@ -24,6 +24,7 @@ void check_settings(const Config& config, Report& report) {
   const auto at = [](const char* path) { return Place{"", 0, 0, path}; };
   report.add(or_path(config.workers_place, "workers"), number_mistake(config.workers, bounds::workers));
   report.add(at("wrong_method"), number_mistake(config.wrong_method, bounds::wrong_method));
+  for (std::size_t i = 0; i < config.name_servers.size(); ++i) report.add(at("name_servers"), path_of("", i), name_server_mistake(config.name_servers[i]));
   report.add(at("timeouts.client_header"), duration_mistake(config.timeouts.client_header));
   report.add(at("timeouts.client_idle"), duration_mistake(config.timeouts.client_idle));
   report.add(at("timeouts.client_body"), duration_mistake(config.timeouts.client_body));

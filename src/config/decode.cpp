@@ -93,6 +93,14 @@ constexpr Key<Config> config_keys[] = {
     {"timeouts", [](const Value& v, Config& c) { read_map(v, c.timeouts, timeouts_keys); }},
     {"limits", [](const Value& v, Config& c) { read_limits(v, c.limits); }},
     {"wrong_method", [](const Value& v, Config& c) { read_number(v, c.wrong_method, bounds::wrong_method); }},
+    {"name_servers",
+     [](const Value& v, Config& c) {
+       v.each_of_one_or_more("an address or a list of addresses", [&](const Value& item) {
+         std::string address;
+         read_checked(item, address, name_server_mistake);
+         if (!address.empty()) c.name_servers.push_back(std::move(address));
+       });
+     }},
     {"use", [](const Value& v, Config& c) { read_stages(v, c.use); }},
     {"upstreams", [](const Value& v, Config& c) { read_upstreams(v, c.upstreams); }},
     {"routes", [](const Value& v, Config& c) { read_routes(v, c.routes); }},

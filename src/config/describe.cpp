@@ -334,6 +334,12 @@ void write_settings(JsonWriter& out, const Config& config) {
   }
   out.member("workers", std::uint64_t{config.workers});
   out.member("wrong_method", std::uint64_t{config.wrong_method});
+  if (!config.name_servers.empty()) {
+    out.key("name_servers");
+    out.begin_list();
+    for (const std::string& server : config.name_servers) out.text(server);
+    out.end_list();
+  }
   out.key("timeouts");
   out.begin_object();
   out.member("client_header", config.timeouts.client_header);

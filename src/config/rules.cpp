@@ -45,7 +45,17 @@ std::string endpoint_mistake(std::string_view address) {
   if (detail::has_scheme(address, "https")) return not_built_yet("https://");
   if (detail::parse_endpoint(address)) return {};
   if (detail::parse_upstream_url(address)) return quote(address) + ": an endpoint has no path, use base_path of the upstream";
-  return quote(address) + " is no address: write HOST, HOST:PORT or [IPv6]:PORT, with a port from 1 to 65535";
+  if (address.starts_with("unix:"))
+    return quote(address) + " is no Unix socket: write unix:/PATH, of at most " + std::to_string(detail::longest_socket_path) + " bytes after unix:";
+  if (address.starts_with("srv:")) return quote(address) + " is no service: write srv:_http._tcp.HOST; SRV records have the port";
+  return quote(address) + " is no address: write HOST, HOST:PORT, [IPv6]:PORT, srv:NAME or unix:/PATH, with a port from 1 to 65535";
+}
+
+std::string name_server_mistake(std::string_view address) {
+  constexpr std::uint16_t domain = 53;
+  const auto at = detail::parse_host_port(address, domain);
+  if (at && at->port > 0 && (detail::is_ipv4(at->host) || detail::is_ipv6(at->host))) return {};
+  return quote(address) + " is no address of a name server: write IP, IP:PORT or [IPv6]:PORT";
 }
 
 std::string listen_mistake(std::string_view address) {

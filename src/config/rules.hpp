@@ -86,6 +86,7 @@ inline constexpr const char* stray_chosen_by = "chosen_by is only for a split";
 std::string name_mistake(std::string_view name);
 /// The address of an endpoint.
 std::string endpoint_mistake(std::string_view address);
+std::string name_server_mistake(std::string_view address);
 /// The address of a listener.
 std::string listen_mistake(std::string_view address);
 /// "forward, redirect, reply or handler".

@@ -92,7 +92,6 @@ DnsChannel::DnsChannel(Options options)
     : servers_(checked_list(options.servers)), timeout_(options.timeout), resolv_conf_(std::move(options.resolv_conf)) {
   static const int is_initialised = ares_library_init(ARES_LIB_INIT_ALL);  // once per process, and that is not safe from threads
   static_cast<void>(is_initialised);
-  open();
 }
 
 DnsChannel::~DnsChannel() { close(); }

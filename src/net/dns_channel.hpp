@@ -53,7 +53,8 @@ class DnsChannel {
   /// with what happened.
   void wait(int wake, std::optional<std::chrono::milliseconds> limit);
 
-  /// Starts afresh if resolv.conf has changed; nobody can tell then what was asked for before. Not for a `Done`.
+  /// Reads resolv.conf, before anything is asked, and starts afresh if it has changed; nobody can tell then what was asked for before. Not
+  /// for a `Done`.
   void follow_system();
 
   /// Ends: nobody can tell any more what was asked for. Not for a `Done`.

@@ -70,12 +70,14 @@ Task<> Call::run(Caller& caller, Response& response) {
       // 2. Acquire a connection.
       if (!lease_ && !is_second_) reuse_lease();
       if (!lease_) {
-        Result<Lease> connected = co_await Lease::connect(worker_, member_->endpoint, *upstream_, timeouts_->connect);
+        Member* second = selection_->other_family(*member_);
+        Result<Lease> connected = co_await Lease::connect(worker_, *member_, second, *upstream_, timeouts_->connect);
         if (!connected) {
           outcome_ = connected.error();
           continue;
         }
         lease_ = std::move(*connected);
+        if (&lease_.endpoint() != member_->endpoint.get()) change_member(*second);
       }
       // 3. Send the head and what is there of the body; the rest of the body uploads beside.
       step_ = send(response);

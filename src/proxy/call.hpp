@@ -174,6 +174,8 @@ class Call final : public Body::Source {
   void end_response();
   void end_failed();
   void count_out();
+  void enter_member();
+  void change_member(Member& quicker);
   void leave_member();
   UpstreamCounters& counters() const { return upstream_->metrics->of(worker_.index); }
   void finish_lease();

@@ -101,7 +101,8 @@ Task<> Checks::run(std::shared_ptr<Round> round) {
   while (!round->is_over) {
     const auto selection = round->upstream->look();
     for (const Selection::Entry& entry : selection->entries())
-      if (round->asked.insert(entry.member.get()).second) asio::co_spawn(round->worker.io, ask(round, entry.member), asio::detached);
+      if (entry.member->endpoint->address && round->asked.insert(entry.member.get()).second)
+        asio::co_spawn(round->worker.io, ask(round, entry.member), asio::detached);
     // Gateways that started together do not stay together.
     const auto jitter = std::chrono::milliseconds(round->worker.random.below(static_cast<std::size_t>(round->options().interval.count()) / 5 + 1));
     round->timer.expires_after(round->options().interval * 9 / 10 + jitter);
@@ -111,23 +112,16 @@ Task<> Checks::run(std::shared_ptr<Round> round) {
 }
 
 Task<> Checks::ask(std::shared_ptr<Round> round, std::shared_ptr<Member> member) {
-  const Endpoint& endpoint = *member->endpoint;
-  net::Addresses addresses;
-  if (endpoint.literal) addresses.push_back(*endpoint.literal);
-  else if (const auto known = round->worker.shared.resolver.known(endpoint.address.host)) addresses = *known;
-  bool is_good = false;
-  // A request takes any of them, too.
-  for (std::size_t i = 0; i < addresses.size() && !is_good && !round->is_over; ++i) is_good = co_await ask_at(round, endpoint, addresses[i]);
+  const bool is_good = co_await ask_at(round, *member->endpoint);
   round->asked.erase(member.get());
-  // A name that is still looked up says nothing about its endpoint.
-  if (!round->is_over && !addresses.empty()) round->upstream->checked(*member, is_good);
+  if (!round->is_over) round->upstream->checked(*member, is_good);
 }
 
-Task<bool> Checks::ask_at(std::shared_ptr<Round> round, const Endpoint& endpoint, asio::ip::address address) {
+Task<bool> Checks::ask_at(std::shared_ptr<Round> round, const Endpoint& endpoint) {
   const CheckOptions& options = round->options();
   const auto end = Clock::now() + options.timeout;
   std::error_code ec;
-  const std::shared_ptr<Transport> transport = round->worker.connect(asio::ip::tcp::endpoint(address, endpoint.address.port), ec);
+  const std::shared_ptr<Transport> transport = round->worker.connect(*endpoint.address, ec);
   if (!transport) co_return false;
   round->open.insert(transport);
   const Wake wake = co_await transport->until(Side::write, options.timeout);

@@ -31,7 +31,7 @@ class Checks {
 
   static Task<> run(std::shared_ptr<Round> round);
   static Task<> ask(std::shared_ptr<Round> round, std::shared_ptr<Member> member);
-  static Task<bool> ask_at(std::shared_ptr<Round> round, const Endpoint& endpoint, asio::ip::address address);
+  static Task<bool> ask_at(std::shared_ptr<Round> round, const Endpoint& endpoint);
 
   Worker& worker_;
   std::vector<std::shared_ptr<Round>> rounds_;  // one of each upstream

@@ -4,7 +4,9 @@
 
 #include <gw/detail/address.hpp>
 
-#include <asio/ip/address.hpp>
+#include "net/dns.hpp"
+
+#include <asio/generic/stream_protocol.hpp>
 
 #include <atomic>
 #include <map>
@@ -20,22 +22,26 @@ namespace proxy {
 /// One address that requests can be sent to. Interned by identity: two upstreams with the same
 /// address share it, and it survives a reload; so do the connections that workers pool by it.
 struct Endpoint {
-  explicit Endpoint(detail::HostPort a);
+  using Address = asio::generic::stream_protocol::endpoint;
 
-  const detail::HostPort address;
-  const std::string host_field;                     ///< "10.0.0.1:8080"; without the port if that is 80
-  const std::optional<asio::ip::address> literal;   ///< the address, unless it is a name
-  std::atomic<unsigned> running{0};                 ///< requests under way, of all workers
+  /// `target`: one of the addresses that a name stands for; null: none is known, or none is needed.
+  Endpoint(const detail::EndpointAddress& configured, const net::Target* target);
+
+  const std::string host_field;          ///< the field Host: "users.internal:8080"; without the port if that is 80
+  const std::string name;                ///< tells it from all others: "10.0.0.1:8080", "10.0.0.1:8080 (users.internal)", "unix:/run/users.sock"
+  const std::optional<Address> address;  ///< nothing: stands for a name while no address of it is known
+  std::atomic<unsigned> running{0};      ///< requests under way, of all workers
 };
 
 /// Finds the endpoint of an address that is in use, or makes it. Thread-safe.
 class EndpointRegistry {
  public:
-  std::shared_ptr<Endpoint> find(const detail::HostPort& address);
+  /// The arguments are those of `Endpoint`.
+  std::shared_ptr<Endpoint> find(const detail::EndpointAddress& configured, const net::Target* target = nullptr);
 
  private:
   std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<Endpoint>> endpoints_;
+  std::map<std::string, std::weak_ptr<Endpoint>> endpoints_;  // by name
 };
 
 }  // namespace proxy

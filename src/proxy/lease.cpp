@@ -1,6 +1,12 @@
 #include "proxy/lease.hpp"
 
+#include "net/event.hpp"
+
 #include <asio/post.hpp>
+
+#include <chrono>
+#include <optional>
+#include <utility>
 
 namespace gw {
 inline namespace v0 {
@@ -8,37 +14,103 @@ namespace proxy {
 
 namespace {
 
-// Waits for the resolver, but not longer than `limit`.
-class LookupWait {
+Failure failure_of(Error e) { return Failure(e, Origin::upstream, Retry::another); }
+
+// A connection that is being made. It counts as one.
+class Attempt {
  public:
-  LookupWait(Worker& worker, const std::string& name, Duration limit) : deadline_(&LookupWait::expired, this) {
-    worker.wheel.arm(deadline_, limit);
-    // The answer may come after this object is gone: it finds the pointer reset.
-    worker.shared.resolver.when_known(name, worker.io, [alive = std::weak_ptr<LookupWait*>(self_)](std::shared_ptr<const net::Addresses> a) {
-      if (const auto self = alive.lock()) (*self)->finish(std::move(a));
-    });
+  // Notifies `over` when it has ended, but not from inside the constructor.
+  Attempt(Worker& worker, Member& to, const UpstreamState& upstream, Duration limit, net::Event& over)
+      : member(to), worker_(worker), upstream_(upstream), over_(over) {
+    const UpstreamOptions& options = upstream.options;
+    is_counted_ = worker.pool.open(to.endpoint, {options.idle_connections, options.connections});
+    if (!is_counted_) {
+      fail(Error::upstream_busy);
+      return;
+    }
+    std::error_code ec;
+    transport_ = worker.shared.spare.keep([&] { return worker.connect(*to.endpoint->address, ec); });
+    if (transport_) transport_->watch(Side::write, limit, &Attempt::ended, this);
+    else if (net::is_out_of_descriptors(ec.value())) fail(Error::out_of_descriptors);
+    else fail(Error::connect_failed);
+  }
+  ~Attempt() {
+    if (transport_) transport_->unwatch(Side::write);
+    if (is_counted_) worker_.pool.drop(member.endpoint);
+  }
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+
+  bool is_over() const noexcept { return is_over_; }
+  bool is_good() const noexcept { return is_over_ && !failed_; }
+
+  // What has come of it; it is over.
+  Result<Lease> result() {
+    if (failed_ == Error::out_of_descriptors) {
+      worker_.shared.out_of_descriptors();
+      return Failure(*failed_);
+    }
+    if (failed_) return failure_of(*failed_);
+    is_counted_ = false;  // the lease does
+    auto connection = std::make_shared<UpstreamConnection>(worker_, member.endpoint, std::exchange(transport_, nullptr),
+                                                           CountedConnection(upstream_.metrics, worker_.index));
+    return Lease(worker_, std::move(connection), false);
   }
 
-  Task<std::shared_ptr<const net::Addresses>> wait() {
-    if (!is_finished_) co_await event_.wait();
-    co_return addresses_;
-  }
+  // Another one was better.
+  void is_beaten() const { upstream_.report(member, failed_ == Error::connect_failed ? Sign::refused : Sign::failed, worker_.index); }
+
+  Member& member;
 
  private:
-  static void expired(void* self) { static_cast<LookupWait*>(self)->finish(nullptr); }
-  void finish(std::shared_ptr<const net::Addresses> a) {
-    is_finished_ = true;
-    addresses_ = std::move(a);
-    self_.reset();
-    event_.notify();
+  static void ended(void* self, Wake why) {
+    auto& attempt = *static_cast<Attempt*>(self);
+    if (why == Wake::timed_out) attempt.fail(Error::connect_timeout);
+    else if (attempt.transport_->connected()) attempt.fail(Error::connect_failed);
+    attempt.is_over_ = true;
+    attempt.over_.notify();
   }
 
-  bool is_finished_ = false;
-  std::shared_ptr<const net::Addresses> addresses_;
-  net::Event event_;
-  net::Wheel::Deadline deadline_;
-  std::shared_ptr<LookupWait*> self_ = std::make_shared<LookupWait*>(this);
+  void fail(Error e) {
+    is_over_ = true;
+    failed_ = e;
+    upstream_.metrics->of(worker_.index).connect_failures.add(tally_key(e));
+  }
+
+  Worker& worker_;
+  const UpstreamState& upstream_;
+  net::Event& over_;
+  bool is_counted_ = false;
+  bool is_over_ = false;
+  std::optional<Error> failed_;
+  std::shared_ptr<Transport> transport_;
 };
+
+// Waits until a name of the upstream was looked up for the first time, but not longer than `limit`. Whether one was.
+Task<bool> wait_for_names(Worker& worker, const UpstreamState& upstream, Duration limit) {
+  net::Event event;
+  const auto waiter = upstream.discovery().wait(worker.io, event);
+  if (!waiter) co_return false;
+  struct Settling {
+    ~Settling() { discovery.settle(waiter); }
+    Discovery& discovery;
+    const std::shared_ptr<Discovery::Waiter>& waiter;
+  } settling{upstream.discovery(), waiter};
+  bool is_late = false;
+  struct Late {
+    bool& is_late;
+    net::Event& event;
+  } late{is_late, event};
+  net::Wheel::Deadline deadline(
+      [](void* self) {
+        static_cast<Late*>(self)->is_late = true;
+        static_cast<Late*>(self)->event.notify();
+      },
+      &late);
+  worker.wheel.arm(deadline, limit);
+  co_await event.wait();
+  co_return !is_late;
+}
 
 }  // namespace
 
@@ -54,62 +126,33 @@ Lease Lease::reuse(Worker& worker, const std::shared_ptr<Endpoint>& endpoint) {
   return Lease(worker, std::move(*connection), true);
 }
 
-Task<Result<Lease>> Lease::connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamState& upstream, Duration limit) {
-  const UpstreamOptions& options = upstream.options;
-  const auto failed = [&](Error e) {
-    upstream.metrics->of(worker.index).connect_failures.add(tally_key(e));
-    return Failure(e, Origin::upstream, Retry::another);
-  };
-  if (!worker.pool.open(endpoint, {options.idle_connections, options.connections})) co_return failed(Error::upstream_busy);
-  struct Opening {  // counts as a connection while it is being made
-    ~Opening() {
-      if (!is_done) worker.pool.drop(endpoint);
-    }
-    Worker& worker;
-    const std::shared_ptr<Endpoint>& endpoint;
-    bool is_done = false;
-  } opening{worker, endpoint};
-
-  const auto start = std::chrono::steady_clock::now();
-  const auto left = [&] {
-    return std::chrono::duration_cast<Duration>(start + limit - std::chrono::steady_clock::now());
-  };
-
-  net::Addresses addresses;
-  if (endpoint->literal) {
-    addresses.push_back(*endpoint->literal);
-  } else {
-    std::shared_ptr<const net::Addresses> known = worker.shared.resolver.known(endpoint->address.host);
-    if (!known) {
-      LookupWait lookup(worker, endpoint->address.host, left());
-      known = co_await lookup.wait();
-    }
-    if (!known || known->empty()) co_return failed(Error::dns_failed);
-    addresses = *known;
+Task<Result<Lease>> Lease::connect(Worker& worker, Member& member, Member* second, const UpstreamState& upstream, Duration limit) {
+  if (!member.endpoint->address) {
+    const bool is_told = co_await wait_for_names(worker, upstream, limit);
+    if (!is_told) upstream.metrics->of(worker.index).connect_failures.add(tally_key(Error::dns_failed));
+    co_return failure_of(Error::dns_failed);
   }
 
-  std::error_code ec;
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    // A dead address must leave time for the others.
-    const Duration share = left() / static_cast<int>(addresses.size() - i);
-    if (share.count() <= 0) break;
-    const asio::ip::tcp::endpoint to(addresses[i], endpoint->address.port);
-    ec.clear();
-    const std::shared_ptr<Transport> transport = worker.shared.spare.keep([&] { return worker.connect(to, ec); });
-    if (!transport && net::is_out_of_descriptors(ec.value())) {
-      worker.shared.out_of_descriptors();
-      upstream.metrics->of(worker.index).connect_failures.add(tally_key(Error::out_of_descriptors));
-      co_return Failure(Error::out_of_descriptors);
-    }
-    if (!transport) continue;
-    const Wake wake = co_await transport->until(Side::write, share);
-    ec = wake == Wake::timed_out ? make_error_code(Error::connect_timeout) : transport->connected();
-    if (ec) continue;
-    opening.is_done = true;
-    auto connection = std::make_shared<UpstreamConnection>(worker, endpoint, transport, CountedConnection(upstream.metrics, worker.index));
-    co_return Lease(worker, std::move(connection), false);
+  net::Event event;
+  Attempt first(worker, member, upstream, limit, event);
+  if (!first.is_over() && !second) co_await event.wait();
+  if (first.is_over()) co_return first.result();
+
+  net::Wheel::Deadline lead([](void* e) { static_cast<net::Event*>(e)->notify(); }, &event);
+  worker.wheel.arm(lead, head_start);
+  co_await event.wait();
+  lead.disarm();
+  if (first.is_over()) co_return first.result();
+
+  Attempt other(worker, *second, upstream, limit, event);
+  const auto is_decided = [&] { return first.is_good() || other.is_good() || (first.is_over() && other.is_over()); };
+  while (!is_decided()) co_await event.wait();
+  if (!other.is_good() || first.is_good()) {
+    if (other.is_over() && !other.is_good()) other.is_beaten();
+    co_return first.result();
   }
-  co_return failed(ec == Error::connect_timeout || !ec ? Error::connect_timeout : Error::connect_failed);
+  first.is_beaten();
+  co_return other.result();
 }
 
 void Lease::give_back(const UpstreamOptions& options) {

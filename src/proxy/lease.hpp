@@ -66,10 +66,14 @@ class Lease {
 
   /// An idle connection to `endpoint`; an empty lease if there is none.
   static Lease reuse(Worker& worker, const std::shared_ptr<Endpoint>& endpoint);
-  /// A new connection to `endpoint` of `upstream`, made within `limit`, name look-up included.
-  static Task<Result<Lease>> connect(Worker& worker, const std::shared_ptr<Endpoint>& endpoint, const UpstreamState& upstream, Duration limit);
+  /// A new connection to `member` of `upstream`, made within `limit`. If that takes as long as `head_start` and there is a `second` one, the
+  /// connection is to whichever is quicker, and the other's failure is told (RFC 8305). For a name without a known address, waits for the
+  /// first answer, and then fails, so that the caller chooses again.
+  static Task<Result<Lease>> connect(Worker& worker, Member& member, Member* second, const UpstreamState& upstream, Duration limit);
+  static constexpr Duration head_start{250};  ///< RFC 8305, section 5
 
   explicit operator bool() const noexcept { return connection_ != nullptr; }
+  const Endpoint& endpoint() const noexcept { return *connection_->endpoint(); }
   Transport& transport() const { return connection_->transport(); }
   /// Whether the connection served another request before.
   bool is_reused() const noexcept { return is_reused_; }

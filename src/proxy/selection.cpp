@@ -1,6 +1,7 @@
 #include "proxy/selection.hpp"
 
 #include <openssl/crypto.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 
@@ -37,7 +38,7 @@ std::vector<Candidate> Selection::shares(const UpstreamOptions& options, Time no
         is_any_growing = true;
       }
     }
-    candidates.push_back({entry.member->endpoint->host_field, entry.is_up ? entry.weight * percent : 0});
+    candidates.push_back({entry.member->endpoint->name, entry.is_up ? entry.weight * percent : 0});
     if (entry.weight == 0) continue;
     is_any_up = is_any_up || entry.is_up;
     if (state == Health::State::trial) trials_.push_back(entry.member.get());
@@ -71,6 +72,18 @@ Member* Selection::pick(Random& random, std::optional<std::uint64_t> hash, std::
       const Entry& entry = entries_[(from + i) % count];
       if (entry.weight > 0 && entry.is_up == wants_up && !contains(tried, entry.member.get())) return entry.member.get();
     }
+  }
+  return nullptr;
+}
+
+Member* Selection::other_family(const Member& member) const noexcept {
+  const auto family_of = [](const Endpoint& e) { return e.address ? e.address->protocol().family() : AF_UNSPEC; };
+  const int family = family_of(*member.endpoint);
+  if (family != AF_INET && family != AF_INET6) return nullptr;
+  for (const Entry& entry : entries_) {
+    const Endpoint& other = *entry.member->endpoint;
+    if (entry.is_up && entry.weight > 0 && family_of(other) == (family == AF_INET ? AF_INET6 : AF_INET) && other.host_field == member.endpoint->host_field)
+      return entry.member.get();
   }
   return nullptr;
 }

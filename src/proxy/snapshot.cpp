@@ -39,7 +39,7 @@ std::vector<Stage> Snapshot::stages() const {
 std::vector<EndpointStatus> Snapshot::endpoints() const {
   std::vector<EndpointStatus> all;
   for (const auto& [name, upstream] : upstreams)
-    for (const Selection::Entry& entry : upstream->look()->entries()) all.push_back({name, entry.member->endpoint->host_field, entry.is_up});
+    for (const Selection::Entry& entry : upstream->look()->entries()) all.push_back({name, entry.member->endpoint->name, entry.is_up});
   return all;
 }
 

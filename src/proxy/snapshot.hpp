@@ -65,10 +65,16 @@ struct Snapshot {
   bool hides_methods = false;           ///< 404 instead of 405
   std::vector<std::unique_ptr<const CompiledRoute>> routes;
   Router<std::uint32_t> router;  ///< finds a number of `routes`
+  std::vector<std::string> name_servers;  ///< whom `dns` asks; empty: those of the system
+  std::shared_ptr<net::Dns> dns;          ///< of a configuration and those after it, as long as they have the same name servers
   std::map<std::string, std::shared_ptr<const UpstreamState>, std::less<>> upstreams;
 
   /// The gateway's stages, once, and those of all routes.
   std::vector<Stage> stages() const;
+  /// Looks the names of endpoints up from now on. Any thread. Throws `std::system_error` if there is no thread to be had.
+  void follow_names() const {
+    for (const auto& [name, upstream] : upstreams) upstream->follow_names();
+  }
   /// How the endpoints of all upstreams are. Any thread.
   std::vector<EndpointStatus> endpoints() const;
 };

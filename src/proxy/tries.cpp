@@ -67,13 +67,23 @@ bool Call::pick() {
   if (!picked) picked = selection_->pick(worker_.random, hash_, tried_);
   member_ = picked;
   if (!picked) return false;
-  // Where there is no choice nobody needs to know.
-  if (selection_->entries().size() > 1) {
-    is_counted_ = true;
-    member_->requests.fetch_add(1, std::memory_order_relaxed);
-    member_->endpoint->running.fetch_add(1, std::memory_order_relaxed);
-  }
+  enter_member();
   return true;
+}
+
+void Call::enter_member() {
+  // Where there is no choice nobody needs to know.
+  is_counted_ = selection_->entries().size() > 1;
+  if (!is_counted_) return;
+  member_->requests.fetch_add(1, std::memory_order_relaxed);
+  member_->endpoint->running.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Another one, with the same Host, was quicker to connect to.
+void Call::change_member(Member& quicker) {
+  if (is_counted_) leave_member();
+  member_ = &quicker;
+  enter_member();
 }
 
 // Goes on with an endpoint that was not tried; false if there is none.

@@ -11,6 +11,7 @@
 #include "proxy/health.hpp"
 #include "proxy/retry_budget.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -45,8 +46,13 @@ struct UpstreamRecord {
   Breaker breaker;      ///< under the mutex
   Gate gate;
 
-  /// Whether no configuration has used it yet. Under the mutex.
-  bool is_new() const noexcept { return members_.empty(); }
+  /// Whether no endpoint with an address was there yet. Under the mutex.
+  bool is_new() const {
+    return std::none_of(members_.begin(), members_.end(), [](const auto& entry) {
+      const auto member = entry.second.lock();
+      return !member || member->endpoint->address;
+    });
+  }
 
   /// The member with this endpoint; made if it is new. Under the mutex.
   std::shared_ptr<Member> member(const std::shared_ptr<Endpoint>& endpoint) {

@@ -1,6 +1,7 @@
 #include "proxy/upstream_state.hpp"
 
 #include "proxy/affinity.hpp"
+#include "proxy/worker.hpp"
 
 #include <algorithm>
 
@@ -8,30 +9,31 @@ namespace gw {
 inline namespace v0 {
 namespace proxy {
 
-UpstreamState::UpstreamState(std::string n, UpstreamOptions o, std::vector<Share> shares, std::shared_ptr<UpstreamRecord> record,
-                             std::shared_ptr<UpstreamMetrics> m, std::size_t workers)
-    : name(std::move(n)), options(std::move(o)), metrics(std::move(m)), record_(std::move(record)), slots_(workers) {
-  const std::lock_guard lock(record_->mutex);
-  // Those of the first configuration have been there all the time.
-  set_locked(std::move(shares), record_->is_new() ? Time::min() : std::chrono::steady_clock::now());
+UpstreamState::UpstreamState(std::string n, UpstreamOptions o, const std::vector<EndpointOptions>& endpoints, Shared& shared,
+                             std::shared_ptr<net::Dns> dns, const UpstreamState* before)
+    : name(std::move(n)),
+      options(std::move(o)),
+      metrics(shared.metrics.upstream(name)),
+      record_(shared.records.find(name)),
+      slots_(shared.metrics.workers()),
+      discovery_(shared.endpoints, std::move(dns), [this](std::vector<Discovery::Share> shares) { take_over(std::move(shares)); }) {
+  discovery_.set(endpoints, before ? &before->discovery_ : nullptr);
 }
 
 UpstreamState::~UpstreamState() {
   for (Slot& slot : slots_) SelectionPin::drop(slot.pinned);
 }
 
-void UpstreamState::set(std::vector<Share> shares) const {
+void UpstreamState::take_over(std::vector<Discovery::Share> shares) const {
   const std::lock_guard lock(record_->mutex);
-  set_locked(std::move(shares), std::chrono::steady_clock::now());
-}
-
-void UpstreamState::set_locked(std::vector<Share> shares, Time now) const {
+  // The first ones have been there all the time.
+  const bool are_first = record_->is_new();
   std::vector<Selection::Entry> entries;
-  for (Share& share : shares) {
+  for (Discovery::Share& share : shares) {
     const std::shared_ptr<Member> member = record_->member(share.endpoint);
     const bool is_new = member.use_count() == 1;
-    if (is_new && now != Time::min()) member->health.join(now);
-    entries.push_back({member, share.weight, options.sticky ? sticky_value(*options.sticky, share.endpoint->host_field) : std::string()});
+    if (is_new && !are_first) member->health.join(std::chrono::steady_clock::now());
+    entries.push_back({member, share.weight, options.sticky ? sticky_value(*options.sticky, share.endpoint->name) : std::string()});
   }
   entries_ = std::move(entries);
   record_->changed();

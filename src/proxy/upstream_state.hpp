@@ -4,6 +4,7 @@
 
 #include <gw/upstream.hpp>
 
+#include "proxy/discovery.hpp"
 #include "proxy/metrics.hpp"
 #include "proxy/selection.hpp"
 
@@ -19,6 +20,8 @@
 namespace gw {
 inline namespace v0 {
 namespace proxy {
+
+struct Shared;
 
 /// Keeps a selection while a call uses an endpoint of it. Counts on memory of one worker, so that workers do not meet. Move-only; must not
 /// outlive the upstream.
@@ -56,21 +59,21 @@ class SelectionPin {
 class UpstreamState {
  public:
   using Time = Health::Time;
-  /// An endpoint and its weight.
-  struct Share {
-    std::shared_ptr<Endpoint> endpoint;
-    unsigned weight;
-  };
 
-  /// For workers 0 .. `workers`-1.
-  UpstreamState(std::string n, UpstreamOptions o, std::vector<Share> shares, std::shared_ptr<UpstreamRecord> record, std::shared_ptr<UpstreamMetrics> m,
-                std::size_t workers);
+  /// `endpoints` have addresses that were checked. `before`: the same upstream in the configuration before; null if it had none. `shared` must
+  /// outlive it.
+  UpstreamState(std::string n, UpstreamOptions o, const std::vector<EndpointOptions>& endpoints, Shared& shared, std::shared_ptr<net::Dns> dns,
+                const UpstreamState* before);
   ~UpstreamState();
   UpstreamState(const UpstreamState&) = delete;
   UpstreamState& operator=(const UpstreamState&) = delete;
 
   /// Other endpoints, or other weights, from the next request on. Any thread.
-  void set(std::vector<Share> shares) const;
+  void set(const std::vector<EndpointOptions>& endpoints) const { discovery_.set(endpoints); }
+  /// Looks the names of endpoints up from now on. Any thread.
+  void follow_names() const { discovery_.follow(); }
+  /// What the names stand for. Any thread.
+  Discovery& discovery() const noexcept { return discovery_; }
 
   /// The endpoints of the moment; for `worker` on its thread.
   SelectionPin selection(std::size_t worker) const;
@@ -110,7 +113,7 @@ class UpstreamState {
   void take_in(Member& member, Sign sign, std::size_t worker) const;
   bool may_eject(const Member& member, Time now) const;
   std::shared_ptr<const Selection> current(Time now) const;
-  void set_locked(std::vector<Share> shares, Time now) const;
+  void take_over(std::vector<Discovery::Share> shares) const;
   SelectionPin renew(Slot& slot) const;
 
   const std::shared_ptr<UpstreamRecord> record_;
@@ -119,6 +122,7 @@ class UpstreamState {
   mutable std::vector<Selection::Entry> entries_;
   mutable std::shared_ptr<const Selection> current_;
   mutable std::uint64_t built_for_ = 0;
+  mutable Discovery discovery_;  // the last: nothing is told any more when the others go
 };
 
 }  // namespace proxy

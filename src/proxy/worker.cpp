@@ -60,7 +60,7 @@ Worker::Worker(Shared& shared_state, std::uint64_t seed, std::size_t number)
   asio::make_service<BlockingService>(io, shared);
 }
 
-Worker::~Worker() { shared.resolver.forget(io); }
+Worker::~Worker() = default;
 
 void Worker::run_clock() {
   clock_.expires_after(net::Wheel::tick);

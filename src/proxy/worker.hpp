@@ -8,9 +8,8 @@
 
 #include "net/event.hpp"
 #include "net/poller.hpp"
-#include "net/resolver.hpp"
 #include "net/spare.hpp"
-#include "net/tcp.hpp"
+#include "net/socket_transport.hpp"
 #include "net/wheel.hpp"
 #include "proxy/buffer.hpp"
 #include "proxy/client_table.hpp"
@@ -47,7 +46,6 @@ using UpstreamPool = Pool<std::shared_ptr<Endpoint>, std::shared_ptr<UpstreamCon
 struct Shared {
   LogSink log = [](LogLevel, std::string_view) {};
   std::string pseudonym;                          ///< who we are in Via (RFC 9110 7.6.3); differs between gateways
-  net::Resolver resolver;
   EndpointRegistry endpoints;
   UpstreamRecords records;
   Metrics metrics;
@@ -83,10 +81,10 @@ class Worker {
   WorkerCounters& counters;
   net::Wheel wheel;
   net::Poller poller{io};
-  net::TcpTransport::Loop loop() noexcept { return {io, poller, wheel}; }
-  /// Begins to connect to an upstream, as `net::TcpTransport::connect` does; tests have upstreams without sockets.
-  using Connect = std::function<std::shared_ptr<Transport>(const asio::ip::tcp::endpoint& to, std::error_code& ec)>;
-  Connect connect = [this](const asio::ip::tcp::endpoint& to, std::error_code& ec) { return net::TcpTransport::connect(to, loop(), ec); };
+  net::SocketTransport::Loop loop() noexcept { return {io, poller, wheel}; }
+  /// Begins to connect to an upstream, as `net::SocketTransport::connect` does; tests have upstreams without sockets.
+  using Connect = std::function<std::shared_ptr<Transport>(const Endpoint::Address& to, std::error_code& ec)>;
+  Connect connect = [this](const Endpoint::Address& to, std::error_code& ec) { return net::SocketTransport::connect(to, loop(), ec); };
   Random random;
   const std::uint64_t id_seed;    ///< begins the ids of this worker's requests
   std::uint64_t requests = 0;     ///< requests begun so far

@@ -54,13 +54,6 @@ class Balance(harness.TestCase):
         release.set()
         self.assertEqual(held.read().status, 200)
 
-    def test_an_endpoint_may_be_a_name(self):
-        backend = self.origin()
-        gw = self.gateway({"upstreams": {"named": "localhost:%d" % backend.port}, "routes": [{"prefix": "/", "forward": "named"}]})
-        for _ in range(3):
-            self.assertEqual(self.ask(gw).status, 200)
-        self.assertEqual(backend.requests[0].get("host"), "localhost:%d" % backend.port)
-
 
 if __name__ == "__main__":
     harness.main()

@@ -228,7 +228,7 @@ def check_all(test, comparisons, origins, exempt):
     """Compares all gateways of a test, all of which may ask the same origins."""
     if exempt == ALL or (exempt == SANITIZED and harness.IS_SANITIZED):
         return
-    arrived = {str(origin.port): {lines_of(request) for request in list(origin.requests)} for origin in origins}
+    arrived = {origin.address.rpartition(":")[2]: {lines_of(request) for request in list(origin.requests)} for origin in origins}
     for comparison in comparisons:
         comparison.explain(test)
         comparison.check(test, arrived)

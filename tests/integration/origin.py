@@ -59,21 +59,27 @@ def reply_ok(_request, peer):
 
 
 class Origin:
-    """Listens on 127.0.0.1. `answer(request, peer)` runs on a thread of its connection; it returns False to close it.
+    """Listens on 127.0.0.1, or on a Unix socket with this path. `answer(request, peer)` runs on a thread of its connection; it returns False to close it.
 
     `requests` are those whose body arrived whole (with `streams`: whose head did), `cut` counts those that did not, `faults` says
     what was not HTTP. `connections` counts all there were, `opened` those that are open.
     """
 
-    def __init__(self, answer=reply_ok, streams=False, timeout=60):
+    def __init__(self, answer=reply_ok, streams=False, timeout=60, path=None):
         self.answer, self.streams, self.timeout = answer, streams, timeout
         self.requests, self.faults, self.cut, self.connections, self.opened = [], [], 0, 0, 0
         self.changed = threading.Condition()
         self.sockets = set()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = self.listener.getsockname()[1]
-        self.address = "127.0.0.1:%d" % self.port
-        self.url = "http://" + self.address
+        if path:
+            self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.listener.bind(path)
+            self.listener.listen(512)
+            self.address = "unix:" + path
+        else:
+            self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+            self.port = self.listener.getsockname()[1]
+            self.address = "127.0.0.1:%d" % self.port
+            self.url = "http://" + self.address
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -83,7 +89,8 @@ class Origin:
             except OSError:
                 return
             connection.settimeout(self.timeout)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if connection.family != socket.AF_UNIX:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.changed:
                 self.connections += 1
                 self.opened += 1

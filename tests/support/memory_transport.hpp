@@ -83,6 +83,11 @@ class MemoryTransport final : public gw::net::WaitingTransport, public std::enab
   bool has_shut_down() const noexcept { return is_shut_; }
   /// From now on the peer takes nothing.
   void stop_taking() { room_ = room_left_ = 0; }
+  /// From now on it takes everything: so does one that connects.
+  void start_taking() {
+    room_ = room_left_ = whole;
+    announce(gw::Side::write);
+  }
 
   // --- the transport ----------------------------------------------------------------------------
 

@@ -169,6 +169,14 @@ struct Counts {
   std::vector<std::string> failures;   ///< of requests that had one, by name
 };
 
+/// An address of TCP, as what connects is told it.
+inline asio::ip::tcp::endpoint tcp_of(const gw::proxy::Endpoint::Address& address) {
+  asio::ip::tcp::endpoint tcp;
+  std::memcpy(tcp.data(), address.data(), address.size());
+  tcp.resize(address.size());
+  return tcp;
+}
+
 /// A worker, a configuration, and the upstream "up", to which everything is forwarded by default. New
 /// connections to it are refused, unless `accept` says otherwise; those that `upstream` makes are free in the pool.
 class World {
@@ -187,7 +195,7 @@ class World {
     gw::Problems problems;
     const auto compiled = gw::compile(config, {}, shared, problems);
     for (const gw::Problem& p : problems) FAIL(p.text());
-    endpoint = shared.endpoints.find({"127.0.0.1", refusing.address().port()});
+    endpoint = shared.endpoints.find({gw::detail::EndpointAddress::Kind::host, "127.0.0.1", refusing.address().port()});
     worker.publish(compiled);
   }
   ~World() {

@@ -120,11 +120,49 @@ TEST_CASE("address: an upstream URL is http, an address and a base path") {
   }
 }
 
-TEST_CASE("address: an endpoint needs a port above zero and has no path") {
-  CHECK(text(d::parse_endpoint("h")) == "h 80");
-  CHECK(text(d::parse_endpoint("http://h:81")) == "h 81");
-  CHECK(text(d::parse_endpoint("http://h:81/")) == "h 81");
-  for (const char* bad : {"h:0", "http://h/x", "https://h", "", "ftp://h"}) CHECK(text(d::parse_endpoint(bad)) == "-");
+TEST_CASE("address: an endpoint is a host with a port above zero and no path, a service, or a Unix socket") {
+  const auto endpoint = [](std::string_view address) -> std::string {
+    const auto parsed = d::parse_endpoint(address);
+    if (!parsed) return "-";
+    constexpr const char* kinds[] = {"host", "service", "path"};
+    return std::string(kinds[static_cast<int>(parsed->kind)]) + ' ' + parsed->name + (parsed->port ? ' ' + std::to_string(parsed->port) : "");
+  };
+  const std::string longest = '/' + std::string(d::longest_socket_path - 1, 'x');
+  const struct {
+    std::string text, expected;
+  } cases[] = {
+      {"h", "host h 80"},
+      {"http://h:81", "host h 81"},
+      {"http://h:81/", "host h 81"},
+      {"[::1]:81", "host ::1 81"},
+      {"srv", "host srv 80"},
+      {"unix", "host unix 80"},
+      {"srv:_http._tcp.users.internal", "service _http._tcp.users.internal"},
+      {"srv:users.service.consul.", "service users.service.consul."},
+      {"unix:/run/users.sock", "path /run/users.sock"},
+      {"unix:/run/a b:80", "path /run/a b:80"},
+      {"unix:" + longest, "path " + longest},
+      {"unix:" + longest + "x", "-"},
+      {"unix:", "-"},
+      {"unix:/", "-"},
+      {"unix:run/users.sock", "-"},
+      {std::string("unix:/run/\0", 11), "-"},
+      {"srv:", "-"},
+      {"srv:10.0.0.1", "-"},
+      {"srv:::1", "-"},
+      {"srv:-bad.h", "-"},
+      {"srv:h/x", "-"},
+      {"srv:h:8080", "-"},
+      {"h:0", "-"},
+      {"http://h/x", "-"},
+      {"https://h", "-"},
+      {"", "-"},
+      {"ftp://h", "-"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.text);
+    CHECK(endpoint(c.text) == c.expected);
+  }
 }
 
 TEST_CASE("address: a listener has an IP address and a port") {

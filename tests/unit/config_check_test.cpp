@@ -79,7 +79,7 @@ TEST_CASE("config check: a config made by code is checked like a file, with path
        },
        {"upstreams.users.endpoints: every endpoint has weight 0: none would get a request"}},
       {[](gw::Config& c) { c.upstreams[0].endpoints.emplace_back("h:0"); },
-       {"upstreams.users.endpoints[1]: \"h:0\" is no address: write HOST, HOST:PORT or [IPv6]:PORT, with a port from 1 to 65535"}},
+       {"upstreams.users.endpoints[1]: \"h:0\" is no address: write HOST, HOST:PORT, [IPv6]:PORT, srv:NAME or unix:/PATH, with a port from 1 to 65535"}},
       {[](gw::Config& c) { c.upstreams[0].endpoints.emplace_back("h", 70'000); },
        {"upstreams.users.endpoints[1].weight: expected a number from 0 to 65535, found 70000"}},
       {[](gw::Config& c) { c.upstreams[0].options.base_path = ""; },

@@ -35,7 +35,7 @@ inline gw::config::World world(std::vector<std::string>* opened = nullptr) {
 
 /// The keys of a file, as a message lists them where an unknown one is like none of them.
 inline const std::string keys =
-    R"("listen", "workers", "timeouts", "limits", "wrong_method", "use", "upstreams", "routes", "admin")";
+    R"("listen", "workers", "timeouts", "limits", "wrong_method", "name_servers", "use", "upstreams", "routes", "admin")";
 
 /// A text read and checked: the config, and one line per problem.
 struct Outcome {

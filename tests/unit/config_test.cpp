@@ -66,7 +66,9 @@ std::string describe(const gw::Config& c) {
     out << '\n';
   }
   if (!c.admin.address.empty()) out << "admin " << c.admin.address << '\n';
-  out << "workers " << c.workers << "\nwrong_method " << c.wrong_method << "\ntimeouts " << ms(c.timeouts.client_header) << ' ' << ms(c.timeouts.client_idle) << ' '
+  out << "workers " << c.workers << "\nwrong_method " << c.wrong_method << "\nname_servers";
+  for (const auto& server : c.name_servers) out << ' ' << server;
+  out << "\ntimeouts " << ms(c.timeouts.client_header) << ' ' << ms(c.timeouts.client_idle) << ' '
       << ms(c.timeouts.client_body) << ' ' << ms(c.timeouts.client_write) << ' ' << ms(c.timeouts.drain) << "\nlimits " << c.limits.head
       << ' ' << c.limits.fields << ' ' << c.limits.target << ' ' << c.limits.body << ' ' << c.limits.connections << ' '
       << c.limits.trailers << ' ' << c.limits.chunk_extensions << ' ' << c.limits.connections_per_client << ' ' << c.limits.requests_per_connection << ' '
@@ -134,6 +136,7 @@ TEST_CASE("config: every key arrives in its field, from YAML and from JSON") {
       "admin :8003\n"
       "workers 3\n"
       "wrong_method 404\n"
+      "name_servers 192.0.2.53 [2001:db8::53]:8600\n"
       "timeouts 1000 120000 3000 4000 250\n"
       "limits 32768 50 4096 2147483648 123 2048 512 12 500 1024 0\n"
       "use request_id made\nuse access_log made\nuse headers made\nuse ip_filter made\nuse rate_limit made\n"
@@ -213,7 +216,7 @@ TEST_CASE("config: values know where they stand") {
 TEST_CASE("config: five mistakes give five lines, each with its place") {
   const Lines expected{"gw:1:1: unknown key \"lissten\" (did you mean \"listen\"?)",
                        "gw:2:10: workers: expected a whole number from 0 to 1024, found \"many\"",
-                       "gw:5:17: upstreams.bar.endpoints[0]: \"10.0.0.1:99999\" is no address: write HOST, HOST:PORT or [IPv6]:PORT, with "
+                       "gw:5:17: upstreams.bar.endpoints[0]: \"10.0.0.1:99999\" is no address: write HOST, HOST:PORT, [IPv6]:PORT, srv:NAME or unix:/PATH, with "
                        "a port from 1 to 65535",
                        "gw:7:23: routes[0].methods[0]: \"get\" is no method that gw knows (did you mean \"GET\"?)",
                        "gw:8:27: routes[1].forward: no upstream is named \"baz\" (did you mean \"bar\"?)"};
@@ -425,7 +428,7 @@ TEST_CASE("config: each mistake gives exactly its problem") {
       {"upstreams: 5\nroutes: [{prefix: /, forward: u}]",
        {"gw:1:12: upstreams: expected a map of upstream names and their endpoints, found \"5\""}},
       {"upstreams: {u: {endpoints: [\"h:0\"]}}\nroutes: [{prefix: /, forward: u}]",
-       {"gw:1:29: upstreams.u.endpoints[0]: \"h:0\" is no address: write HOST, HOST:PORT or [IPv6]:PORT, with a port from 1 to 65535"}},
+       {"gw:1:29: upstreams.u.endpoints[0]: \"h:0\" is no address: write HOST, HOST:PORT, [IPv6]:PORT, srv:NAME or unix:/PATH, with a port from 1 to 65535"}},
       {"timeout: {drian: 1}",
        {"gw:1:1: unknown key \"timeout\" (did you mean \"timeouts\"?)",
         "gw:1:11: timeouts: unknown key \"drian\" (did you mean \"drain\"?)",

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "support/http_client.hpp"
+#include "support/service.hpp"
 
 #include <gw/gw.hpp>
 
@@ -11,23 +12,9 @@
 #include <vector>
 
 using gw_test::HttpClient;
+using gw_test::Service;
 
 namespace {
-
-/// A service that answers with its name.
-class Service {
- public:
-  explicit Service(std::string name) {
-    app_.config().workers = 1;
-    app_.prefix("/").handle([name](gw::Context&) { return name; });
-    server_.emplace(app_.start("127.0.0.1:0"));
-  }
-  std::string address() const { return "127.0.0.1:" + std::to_string(server_->port()); }
-
- private:
-  gw::Gateway app_;
-  std::optional<gw::Server> server_;
-};
 
 const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 

@@ -1,10 +1,11 @@
 #include <doctest/doctest.h>
 
 #include "net/poller.hpp"
-#include "net/tcp.hpp"
+#include "net/socket_transport.hpp"
 #include "support/http_client.hpp"
 #include "support/memory_transport.hpp"
 
+#include <asio/ip/tcp.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/steady_timer.hpp>
@@ -37,7 +38,7 @@ struct Loop {
                        }};
   gw::net::Poller poller{io};
 
-  gw::net::TcpTransport::Loop loop() { return {io, poller, wheel}; }
+  gw::net::SocketTransport::Loop loop() { return {io, poller, wheel}; }
 
   void drive() {
     clock.expires_after(gw::net::Wheel::tick);
@@ -87,17 +88,17 @@ struct Loop {
 struct Pair {
   // `transport` is declared first: it exists when `connect_two` fills it.
   explicit Pair(Loop& loop) : peer(connect_two(loop, transport)) {}
-  static gw_test::Socket connect_two(Loop& loop, std::shared_ptr<gw::net::TcpTransport>& transport) {
+  static gw_test::Socket connect_two(Loop& loop, std::shared_ptr<gw::net::SocketTransport>& transport) {
     TestServer server;
     std::error_code ec;
-    transport = gw::net::TcpTransport::connect({asio::ip::make_address("127.0.0.1"), server.port()}, loop.loop(), ec);
+    transport = gw::net::SocketTransport::connect(asio::ip::tcp::endpoint(asio::ip::make_address("127.0.0.1"), server.port()), loop.loop(), ec);
     REQUIRE_FALSE(ec);
     CHECK(loop.wait(*transport, Side::write) == Wake::ready);
     CHECK_FALSE(transport->connected());
     return server.accept();
   }
   ~Pair() { transport->close(); }
-  std::shared_ptr<gw::net::TcpTransport> transport;
+  std::shared_ptr<gw::net::SocketTransport> transport;
   gw_test::Socket peer;
 };
 
@@ -289,7 +290,7 @@ TEST_CASE("transport: a connection that is refused says so") {
   }
   Loop loop;
   std::error_code ec;
-  const auto transport = gw::net::TcpTransport::connect({asio::ip::make_address("127.0.0.1"), port}, loop.loop(), ec);
+  const auto transport = gw::net::SocketTransport::connect(asio::ip::tcp::endpoint(asio::ip::make_address("127.0.0.1"), port), loop.loop(), ec);
   if (transport) {
     CHECK(loop.wait(*transport, Side::write) == Wake::ready);
     ec = transport->connected();

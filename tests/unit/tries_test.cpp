@@ -34,7 +34,8 @@ class Three {
         }) {
     does_.resize(4, Does::answer);
     world_.hold_time();
-    world_.worker.connect = [this](const asio::ip::tcp::endpoint& to, std::error_code& ec) -> std::shared_ptr<gw::Transport> {
+    world_.worker.connect = [this](const gw::proxy::Endpoint::Address& address, std::error_code& ec) -> std::shared_ptr<gw::Transport> {
+      const auto to = gw_test::tcp_of(address);
       tried += static_cast<char>('0' + to.port());
       const Does deed = does_.at(to.port() - 1u);
       if (deed == Does::refuse) {

@@ -26,6 +26,20 @@ struct HostPort {
   bool operator==(const HostPort&) const = default;
 };
 
+/// What an endpoint says: where to connect, or what to look up for that.
+struct EndpointAddress {
+  enum class Kind {
+    host,     ///< a host name or an IP address, and a port
+    service,  ///< a name with SRV records (RFC 2782), which say the port
+    path,     ///< a Unix socket
+  };
+  Kind kind = Kind::host;
+  std::string name;
+  std::uint16_t port = 0;  ///< of a host; else 0
+
+  bool operator==(const EndpointAddress&) const = default;
+};
+
 /// Where an upstream URL points, and the path put before every path that is forwarded there.
 struct UpstreamUrl {
   HostPort address;
@@ -125,17 +139,30 @@ inline std::optional<UpstreamUrl> parse_upstream_url(std::string_view text) {
   return url;
 }
 
-/// Reads the address of an endpoint: "host", "host:port", "[v6]:port", or "http://" before one of
-/// these. The port is 80 if none is given, and never 0.
-inline std::optional<HostPort> parse_endpoint(std::string_view text) {
+/// The longest path of a Unix socket, in bytes (unix(7)).
+inline constexpr std::size_t longest_socket_path = 107;
+
+/// Reads the address of an endpoint: "host", "host:port", "[v6]:port", or "http://" before one of these, where the port is 80 if none is
+/// given, and never 0; "srv:_http._tcp.host", or "unix:/path".
+inline std::optional<EndpointAddress> parse_endpoint(std::string_view text) {
+  using Kind = EndpointAddress::Kind;
+  constexpr std::string_view service = "srv:", path = "unix:";
+  if (text.starts_with(service) && !is_ipv4(text.substr(service.size())) && is_host_name(text.substr(service.size())))
+    return EndpointAddress{Kind::service, std::string(text.substr(service.size())), 0};
+  if (text.starts_with(path)) {
+    text.remove_prefix(path.size());
+    const bool is_path = text.size() > 1 && text.size() <= longest_socket_path && text.front() == '/' && text.find('\0') == std::string_view::npos;
+    return is_path ? std::optional(EndpointAddress{Kind::path, std::string(text), 0}) : std::nullopt;
+  }
+  std::optional<HostPort> address;
   if (has_scheme(text, "http")) {
     auto url = parse_upstream_url(text);
-    if (!url || url->base_path != "/") return std::nullopt;
-    return std::move(url->address);
+    if (url && url->base_path == "/") address = std::move(url->address);
+  } else {
+    address = parse_host_port(text, 80);
   }
-  auto address = parse_host_port(text, 80);
-  if (address && address->port == 0) return std::nullopt;
-  return address;
+  if (!address || address->port == 0) return std::nullopt;
+  return EndpointAddress{Kind::host, std::move(address->host), address->port};
 }
 
 /// Reads the address of a listener: "127.0.0.1:8000", "[::1]:8000", or ":8000" for 127.0.0.1.

@@ -1,22 +1,22 @@
 /// \file
-/// TCP as a transport.
+/// Stream sockets as a transport: TCP and Unix sockets.
 #pragma once
 
 #include "net/poller.hpp"
 #include "net/waiting_transport.hpp"
 
-#include <asio/ip/tcp.hpp>
+#include <asio/generic/stream_protocol.hpp>
 
 namespace gw {
 inline namespace v0 {
 namespace net {
 
-/// A connected TCP socket, or one that is being connected. Owned by `shared_ptr`: what it notifies
+/// A connected TCP or Unix socket, or one that is being connected. Owned by `shared_ptr`: what it notifies
 /// may drop it.
 ///
 /// Whether a side is ready is remembered between events, so that neither a wait nor a read that
 /// could only find nothing costs a system call.
-class TcpTransport final : public WaitingTransport, public std::enable_shared_from_this<TcpTransport>, private Poller::Watcher {
+class SocketTransport final : public WaitingTransport, public std::enable_shared_from_this<SocketTransport>, private Poller::Watcher {
  public:
   /// Where the transport lives.
   struct Loop {
@@ -26,13 +26,13 @@ class TcpTransport final : public WaitingTransport, public std::enable_shared_fr
   };
 
   /// Takes over a connected, non-blocking socket.
-  static std::shared_ptr<TcpTransport> adopt(int socket, const Loop& loop);
+  static std::shared_ptr<SocketTransport> adopt(int socket, const Loop& loop);
   /// Begins to connect to `address`: wait for `Side::write`, then ask `connected`. Null and `ec` if
   /// it failed already.
-  static std::shared_ptr<TcpTransport> connect(const asio::ip::tcp::endpoint& address, const Loop& loop, std::error_code& ec);
+  static std::shared_ptr<SocketTransport> connect(const asio::generic::stream_protocol::endpoint& address, const Loop& loop, std::error_code& ec);
 
-  TcpTransport(int socket, const Loop& loop);
-  ~TcpTransport() override;
+  SocketTransport(int socket, const Loop& loop);
+  ~SocketTransport() override;
 
   std::error_code connected() override;
   std::size_t read(asio::mutable_buffer into, std::error_code& ec) override;

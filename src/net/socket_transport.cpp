@@ -1,4 +1,4 @@
-#include "net/tcp.hpp"
+#include "net/socket_transport.hpp"
 
 #include <asio/post.hpp>
 
@@ -57,44 +57,44 @@ ssize_t send_gathered(int socket, std::span<const asio::const_buffer> pieces) no
 
 }  // namespace
 
-std::shared_ptr<TcpTransport> TcpTransport::adopt(int socket, const Loop& loop) {
-  auto transport = std::make_shared<TcpTransport>(socket, loop);
+std::shared_ptr<SocketTransport> SocketTransport::adopt(int socket, const Loop& loop) {
+  auto transport = std::make_shared<SocketTransport>(socket, loop);
   ::setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_most, sizeof unsent_most);
   // Out of memory for the set: closed, so that the first read says so.
   if (loop.poller.add(socket, *transport)) transport->close();
   return transport;
 }
 
-std::shared_ptr<TcpTransport> TcpTransport::connect(const asio::ip::tcp::endpoint& address, const Loop& loop, std::error_code& ec) {
-  const int socket = ::socket(address.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+std::shared_ptr<SocketTransport> SocketTransport::connect(const asio::generic::stream_protocol::endpoint& address, const Loop& loop, std::error_code& ec) {
+  const int socket = ::socket(address.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (socket < 0) return ec = last_error(), nullptr;
-  auto transport = std::make_shared<TcpTransport>(socket, loop);
+  auto transport = std::make_shared<SocketTransport>(socket, loop);
   if (::connect(socket, address.data(), static_cast<socklen_t>(address.size())) != 0 && errno != EINPROGRESS) return ec = last_error(), nullptr;
   ec = loop.poller.add(socket, *transport);
   transport->may_write_ = false;
   return ec ? nullptr : transport;
 }
 
-std::error_code TcpTransport::connected() {
+std::error_code SocketTransport::connected() {
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return last_error();
   return {error, asio::error::get_system_category()};
 }
 
-TcpTransport::TcpTransport(int socket, const Loop& loop) : WaitingTransport(loop.wheel), io_(loop.io), poller_(loop.poller), socket_(socket) {
+SocketTransport::SocketTransport(int socket, const Loop& loop) : WaitingTransport(loop.wheel), io_(loop.io), poller_(loop.poller), socket_(socket) {
   const int on = 1;
   ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-TcpTransport::~TcpTransport() {
+SocketTransport::~SocketTransport() {
   if (was_destroyed_) *was_destroyed_ = true;
   if (socket_ < 0) return;
   poller_.remove(socket_, *this);
   ::close(socket_);
 }
 
-std::size_t TcpTransport::read(asio::mutable_buffer into, std::error_code& ec) {
+std::size_t SocketTransport::read(asio::mutable_buffer into, std::error_code& ec) {
   ssize_t n;
   do n = receive(socket_, into.data(), into.size(), 0);
   while (n < 0 && errno == EINTR);
@@ -106,7 +106,7 @@ std::size_t TcpTransport::read(asio::mutable_buffer into, std::error_code& ec) {
   return 0;
 }
 
-std::size_t TcpTransport::write(std::span<const asio::const_buffer> pieces, std::error_code& ec) {
+std::size_t SocketTransport::write(std::span<const asio::const_buffer> pieces, std::error_code& ec) {
   std::size_t total = 0;
   for (const asio::const_buffer& piece : pieces) total += piece.size();
   ssize_t n;
@@ -120,20 +120,20 @@ std::size_t TcpTransport::write(std::span<const asio::const_buffer> pieces, std:
   return 0;
 }
 
-bool TcpTransport::is_gone() {
+bool SocketTransport::is_gone() {
   char byte;
   const ssize_t n = ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-bool TcpTransport::is_quiet() {
+bool SocketTransport::is_quiet() {
   char byte;
   return ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-void TcpTransport::shutdown_write() { ::shutdown(socket_, SHUT_WR); }
+void SocketTransport::shutdown_write() { ::shutdown(socket_, SHUT_WR); }
 
-void TcpTransport::close() {
+void SocketTransport::close() {
   if (socket_ < 0) return;
   poller_.remove(socket_, *this);
   ::close(socket_);
@@ -144,14 +144,14 @@ void TcpTransport::close() {
     if (is_armed(side)) arm(side);
 }
 
-void TcpTransport::reset() {
+void SocketTransport::reset() {
   // A close that does not linger drops what is unsent and tells the peer so.
   const linger at_once{1, 0};
   if (socket_ >= 0) ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   close();
 }
 
-void TcpTransport::arm(Side side) {
+void SocketTransport::arm(Side side) {
   bool& is_posted = is_notice_posted_[static_cast<std::size_t>(side)];
   if (is_posted || !(side == Side::read ? may_read_ : may_write_)) return;
   // Not from inside the call that begins to wait.
@@ -162,7 +162,7 @@ void TcpTransport::arm(Side side) {
   });
 }
 
-void TcpTransport::on_events(std::uint32_t events) {
+void SocketTransport::on_events(std::uint32_t events) {
   bool was_destroyed = false;
   was_destroyed_ = &was_destroyed;
   const bool has_broken = (events & (EPOLLERR | EPOLLHUP)) != 0;

@@ -58,12 +58,7 @@ Endpoint::Endpoint(const EndpointAddress& configured, const net::Target* target)
     : host_field(host_field_of(configured)), name(name_of(configured, target)), address(address_of(configured, target)) {}
 
 std::shared_ptr<Endpoint> EndpointRegistry::find(const EndpointAddress& configured, const net::Target* target) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(endpoints_, [](const auto& entry) { return entry.second.expired(); });
-  std::weak_ptr<Endpoint>& known = endpoints_[name_of(configured, target)];
-  std::shared_ptr<Endpoint> endpoint = known.lock();
-  if (!endpoint) known = endpoint = std::make_shared<Endpoint>(configured, target);
-  return endpoint;
+  return endpoints_.find(name_of(configured, target), configured, target);
 }
 
 }  // namespace proxy

@@ -5,13 +5,12 @@
 #include <gw/detail/address.hpp>
 
 #include "net/dns.hpp"
+#include "proxy/registry.hpp"
 
 #include <asio/generic/stream_protocol.hpp>
 
 #include <atomic>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
@@ -40,8 +39,7 @@ class EndpointRegistry {
   std::shared_ptr<Endpoint> find(const detail::EndpointAddress& configured, const net::Target* target = nullptr);
 
  private:
-  std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<Endpoint>> endpoints_;  // by name
+  Registry<Endpoint> endpoints_;  // by `Endpoint::name`
 };
 
 }  // namespace proxy

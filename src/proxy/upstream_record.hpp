@@ -9,6 +9,7 @@
 #include "proxy/endpoint.hpp"
 #include "proxy/gate.hpp"
 #include "proxy/health.hpp"
+#include "proxy/registry.hpp"
 #include "proxy/retry_budget.hpp"
 
 #include <algorithm>
@@ -17,7 +18,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <string>
 
 namespace gw {
 inline namespace v0 {
@@ -68,22 +68,8 @@ struct UpstreamRecord {
   std::map<const Endpoint*, std::weak_ptr<Member>> members_;  // a member keeps its endpoint
 };
 
-/// Finds the record of an upstream that is in use, or makes it. Thread-safe.
-class UpstreamRecords {
- public:
-  std::shared_ptr<UpstreamRecord> find(const std::string& upstream) {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(records_, [](const auto& entry) { return entry.second.expired(); });
-    std::weak_ptr<UpstreamRecord>& known = records_[upstream];
-    std::shared_ptr<UpstreamRecord> record = known.lock();
-    if (!record) known = record = std::make_shared<UpstreamRecord>();
-    return record;
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<UpstreamRecord>> records_;
-};
+/// The records of upstreams, by name.
+using UpstreamRecords = Registry<UpstreamRecord>;
 
 }  // namespace proxy
 }  // namespace v0

@@ -20,7 +20,8 @@ inline namespace v0 {
 
 /// One address of an upstream.
 struct EndpointOptions {
-  std::string address;  ///< "10.0.0.1:8080", "[::1]:8080", "users.internal" (port 80), or "http://..." of these
+  /// "10.0.0.1:8080", "[::1]:8080", "users.internal" (port 80), or "http://..." of these; "srv:_http._tcp.users.internal", "unix:/run/users.sock".
+  std::string address;
   unsigned weight = 1;  ///< share of requests relative to the others; 0 drains: only what has begun, and sticky clients, go there
 
   EndpointOptions(std::string a, unsigned w = 1) : address(std::move(a)), weight(w) {}

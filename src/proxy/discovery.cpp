@@ -1,5 +1,7 @@
 #include "proxy/discovery.hpp"
 
+#include "proxy/worker.hpp"
+
 #include <gw/error.hpp>
 
 #include <asio/ip/address.hpp>
@@ -32,8 +34,8 @@ unsigned product(unsigned configured, const net::Target& target) {
 
 }  // namespace
 
-Discovery::Discovery(EndpointRegistry& endpoints, std::shared_ptr<net::Dns> dns, Changed changed)
-    : endpoints_(endpoints), dns_(std::move(dns)), changed_(std::move(changed)) {}
+Discovery::Discovery(std::string upstream, Shared& shared, std::shared_ptr<net::Dns> dns, Changed changed)
+    : upstream_(std::move(upstream)), shared_(shared), dns_(std::move(dns)), changed_(std::move(changed)) {}
 
 Discovery::~Discovery() {
   GW_ASSERT(waiting_.empty());
@@ -86,6 +88,8 @@ void Discovery::answered(const net::Question& question, std::shared_ptr<const ne
   const auto found = known_.find(question);
   if (found == known_.end()) return;  // not configured any more
   Known& known = found->second;
+  if (!answer && !known.answer && !known.is_looked_up)
+    shared_.log(LogLevel::warning, "upstream " + upstream_ + ": " + question.name + " cannot be looked up; it has no endpoint until it can");
   known.is_looked_up = true;
   // Another configuration may have known more than the first look-up of this one could find.
   const bool is_news = answer && (!known.answer || *known.answer != *answer);
@@ -101,15 +105,15 @@ std::vector<Discovery::Share> Discovery::shares() const {
   std::vector<Share> shares;
   for (const Source& source : sources_) {
     if (!source.question) {
-      shares.push_back({endpoints_.find(source.address), source.weight});
+      shares.push_back({shared_.endpoints.find(source.address), source.weight});
     } else if (const auto& answer = known_.find(*source.question)->second.answer) {
-      for (const net::Target& target : *answer) shares.push_back({endpoints_.find(source.address, &target), product(source.weight, target)});
+      for (const net::Target& target : *answer) shares.push_back({shared_.endpoints.find(source.address, &target), product(source.weight, target)});
     }
   }
   // A service whose answer is empty has said that it is gone (RFC 2782).
   if (shares.empty()) {
-    const auto unknown = std::find_if(sources_.begin(), sources_.end(), [&](const Source& s) { return !known_.find(*s.question)->second.answer; });
-    if (unknown != sources_.end()) shares.push_back({endpoints_.find(unknown->address), unknown->weight});
+    const auto unknown = std::find_if(sources_.begin(), sources_.end(), [&](const Source& s) { return s.weight > 0 && !known_.find(*s.question)->second.answer; });
+    if (unknown != sources_.end()) shares.push_back({shared_.endpoints.find(unknown->address), unknown->weight});
   }
   return shares;
 }

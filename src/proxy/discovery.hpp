@@ -15,11 +15,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace gw {
 inline namespace v0 {
 namespace proxy {
+
+struct Shared;
 
 /// Keeps the endpoints of one upstream as its names say. Thread-safe.
 ///
@@ -36,8 +39,8 @@ class Discovery {
   /// Told all endpoints whenever they have changed: one call at a time, in order, under a lock of the discovery.
   using Changed = std::function<void(std::vector<Share>)>;
 
-  /// Both must outlive it; `dns` is shared with others of the same configuration.
-  Discovery(EndpointRegistry& endpoints, std::shared_ptr<net::Dns> dns, Changed changed);
+  /// For the upstream of this name; `shared` must outlive it. A name that cannot be looked up when it is new is logged.
+  Discovery(std::string upstream, Shared& shared, std::shared_ptr<net::Dns> dns, Changed changed);
   /// Waits for a `Changed` that runs on the thread of the `Dns`.
   ~Discovery();
   Discovery(const Discovery&) = delete;
@@ -78,7 +81,8 @@ class Discovery {
   Watches renew_watches();
   void answered(const net::Question& question, std::shared_ptr<const net::Answer> answer);
 
-  EndpointRegistry& endpoints_;
+  const std::string upstream_;
+  Shared& shared_;
   const std::shared_ptr<net::Dns> dns_;
   const Changed changed_;
   std::mutex mutex_;

@@ -40,7 +40,7 @@ std::vector<EndpointStatus> Snapshot::endpoints() const {
   std::vector<EndpointStatus> all;
   for (const auto& [name, upstream] : upstreams) {
     const auto selection = upstream->look();  // kept: another thread may replace it meanwhile
-    for (const Selection::Entry& entry : selection->entries()) all.push_back({name, entry.member->endpoint->name, entry.is_up});
+    for (const Selection::Entry& entry : selection->entries()) all.push_back({name, entry.member->endpoint->name, entry.is_up && entry.member->endpoint->address});
   }
   return all;
 }

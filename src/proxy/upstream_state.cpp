@@ -16,7 +16,7 @@ UpstreamState::UpstreamState(std::string n, UpstreamOptions o, const std::vector
       metrics(shared.metrics.upstream(name)),
       record_(shared.records.find(name)),
       slots_(shared.metrics.workers()),
-      discovery_(shared.endpoints, std::move(dns), [this](std::vector<Discovery::Share> shares) { take_over(std::move(shares)); }) {
+      discovery_(name, shared, std::move(dns), [this](std::vector<Discovery::Share> shares) { take_over(std::move(shares)); }) {
   discovery_.set(endpoints, before ? &before->discovery_ : nullptr);
 }
 

@@ -8,6 +8,7 @@
 #include <gw/gw.hpp>
 
 #include <chrono>
+#include <future>
 #include <map>
 #include <optional>
 #include <string>
@@ -142,10 +143,14 @@ TEST_CASE("names: what was known stays in use while name servers fail, through r
 
 TEST_CASE("names: one that is not known is 503, and served as soon as it is") {
   Service one("one");
-  Named named(std::vector<gw::EndpointOptions>{{at("users.test.", one.port())}}, {.timeouts = {.connect = 100ms}});
+  Named named(std::vector<gw::EndpointOptions>{{at("users.test.", one.port())}}, {.timeouts = {.connect = 20s}});
+  std::promise<std::string> warning;
+  named.app.log_to([&](gw::LogLevel level, std::string_view line) {
+    if (level == gw::LogLevel::warning) warning.set_value(std::string(line));  // once
+  });
   named.start();
-  const gw_test::Reply refused = named.ask();
-  CHECK(refused.status == 503);
+  CHECK(named.ask().status == 503);
+  CHECK(warning.get_future().get() == "upstream up: users.test. cannot be looked up; it has no endpoint until it can");
   named.dns.set("users.test", DnsServer::a, {"127.0.0.1"});
   named.ask_until({{"one", 4}});
 }

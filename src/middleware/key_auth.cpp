@@ -52,16 +52,14 @@ std::optional<std::string_view> bearer_token(std::string_view value) {
   return value.substr(std::min(value.find_first_not_of(' '), value.size()));
 }
 
-/// Calls `f(parameter, name, value)` for each part of a query between "&".
-template <class F>
-void for_each_parameter(std::string_view query, F&& f) {
-  for (std::size_t start = 0; start <= query.size();) {
-    const std::size_t end = std::min(query.find('&', start), query.size());
-    const std::string_view parameter = query.substr(start, end - start);
-    const std::size_t equals = std::min(parameter.find('='), parameter.size());
-    f(parameter, parameter.substr(0, equals), parameter.substr(std::min(equals + 1, parameter.size())));
-    start = end + 1;
-  }
+/// The value of a part of a query between "&", if it is the parameter `wanted`.
+std::optional<std::string_view> value_of(std::string_view parameter, std::string_view wanted, bool is_escaped) {
+  // Mostly nothing is, and "=" need not be searched for.
+  const std::size_t size = is_escaped ? std::min(parameter.find('='), parameter.size()) : std::min(wanted.size(), parameter.size());
+  const std::string_view name = parameter.substr(0, size);
+  if (!(is_escaped ? detail::equals_decoded(name, wanted) : name == wanted)) return std::nullopt;
+  if (size == parameter.size()) return std::string_view();
+  return parameter[size] == '=' ? std::optional(parameter.substr(size + 1)) : std::nullopt;
 }
 
 /// Takes every parameter `wanted` out of the request's target.
@@ -69,21 +67,23 @@ void take_from_query(Context& c, std::string_view wanted, Taken& taken) {
   detail::Arena& arena = detail::ContextAccess::arena(c);
   const std::string_view target = c.req.target(), query = c.req.query();
   const std::size_t path_size = target.size() - query.size() - 1;
+  const bool is_escaped = query.find('%') != query.npos;
   char* kept = nullptr;  // what stays of the target, once there is something that does not
   char* end = nullptr;
-  for_each_parameter(query, [&](std::string_view parameter, std::string_view name, std::string_view value) {
-    if (detail::equals_decoded(name, wanted)) {
-      taken.add(value.find('%') == value.npos ? value : arena.copy(percent_decode(value)));
-      if (kept) return;
+  for (std::size_t start = 0, next; start <= query.size(); start = next + 1) {
+    next = std::min(query.find('&', start), query.size());
+    const std::string_view parameter = query.substr(start, next - start);
+    if (const auto value = value_of(parameter, wanted, is_escaped)) {
+      taken.add(is_escaped ? arena.copy(percent_decode(*value)) : *value);
+      if (kept) continue;
       kept = arena.allocate(target.size());
-      const auto before = static_cast<std::size_t>(parameter.data() - query.data());
       // All before the parameter, without the character that parts them.
-      end = std::copy_n(target.data(), path_size + before, kept);
+      end = std::copy_n(target.data(), path_size + start, kept);
     } else if (kept) {
       *end = end == kept + path_size ? '?' : '&';
       end = std::copy(parameter.begin(), parameter.end(), end + 1);
     }
-  });
+  }
   if (!kept) return;
   const std::string_view all(kept, static_cast<std::size_t>(end - kept));
   const bool has_query = all.size() > path_size;

@@ -14,7 +14,7 @@ Digest sha256(std::string_view first, std::string_view second) noexcept {
   SHA256_CTX state;
   SHA256_Init(&state);
   SHA256_Update(&state, first.data(), first.size());
-  SHA256_Update(&state, second.data(), second.size());
+  if (!second.empty()) SHA256_Update(&state, second.data(), second.size());
   Digest digest;
   SHA256_Final(digest.data(), &state);
   return digest;

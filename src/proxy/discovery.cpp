@@ -38,8 +38,8 @@ Discovery::Discovery(std::string upstream, Shared& shared, std::shared_ptr<net::
     : upstream_(std::move(upstream)), shared_(shared), dns_(std::move(dns)), changed_(std::move(changed)) {}
 
 Discovery::~Discovery() {
+  watches_.clear();  // nothing is told after this, which would use what is destroyed next
   GW_ASSERT(waiting_.empty());
-  watches_.clear();  // nobody is told after this, who would use what is destroyed next
 }
 
 void Discovery::set(const std::vector<EndpointOptions>& endpoints, Discovery* before) {

@@ -5,6 +5,8 @@
 ///     script/bench micro
 ///
 /// Each figure is the best of all repetitions, which are interleaved: noise of the machine only ever adds.
+#include "allocations.hpp"
+
 #include <gw/gw.hpp>
 
 #include <benchmark/benchmark.h>
@@ -18,31 +20,10 @@
 #include <cstdlib>
 #include <exception>
 #include <map>
-#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-namespace {
-thread_local std::size_t allocations = 0;
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  ++allocations;
-  const auto unit = static_cast<std::size_t>(alignment);
-  if (void* const memory = std::aligned_alloc(unit, (size + unit - 1) / unit * unit)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -107,7 +88,7 @@ void measure(benchmark::State& state, const Subject& subject) {
     pipeline.run_now(c, handler);
     end(c, pipeline);
   }
-  const std::size_t before = allocations;
+  const std::size_t before = gw_bench::allocations;
   if (subject.waits) {
     asio::co_spawn(io, awaited(state, pipeline, handler, c, subject), [](std::exception_ptr e) {
       if (e) std::abort();
@@ -120,7 +101,7 @@ void measure(benchmark::State& state, const Subject& subject) {
       end(c, pipeline);
     }
   }
-  state.counters["allocations"] = benchmark::Counter(static_cast<double>(allocations - before), benchmark::Counter::kAvgIterations);
+  state.counters["allocations"] = benchmark::Counter(static_cast<double>(gw_bench::allocations - before), benchmark::Counter::kAvgIterations);
 }
 
 /// Keeps the best run of each subject, and prints them in the end.

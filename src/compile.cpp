@@ -102,9 +102,9 @@ class Compiler {
     snapshot->hides_methods = config_.wrong_method == 404;
     if (!problems_.empty()) return nullptr;
     snapshot->unrouted_metrics = shared_.metrics.route("");
-    snapshot->name_servers = config_.name_servers;
-    const bool asks_the_same = before_ && before_->name_servers == config_.name_servers;
-    snapshot->dns = asks_the_same ? before_->dns : std::make_shared<net::Dns>(net::DnsOptions{.servers = config_.name_servers});
+    std::string servers;
+    for (const std::string& server : config_.name_servers) servers += server + ' ';
+    snapshot->dns = shared_.names.find(servers, net::DnsOptions{.servers = config_.name_servers});
     for (const UpstreamConfig& u : config_.upstreams) add_upstream(*snapshot, u.name, u.endpoints, u.options);
     for (std::size_t i = 0; i < config_.routes.size(); ++i) snapshot->routes.push_back(compile_route(*snapshot, i));
     return snapshot;

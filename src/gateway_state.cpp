@@ -182,6 +182,7 @@ void Gateway::State::start_locked() {
     if (!problems.empty()) throw ConfigError(std::move(problems));
   } catch (...) {
     end_workers(Duration(0));
+    shared.names.each([](net::Dns& dns) { dns.stop(); });
     throw;
   }
   is_running_ = true;
@@ -294,6 +295,8 @@ void Gateway::State::stop() {
   stop_checks();
   for (Listening& l : listening_) close(l);
   end_workers(config.timeouts.drain);
+  // A worker that was left behind keeps what names were followed for.
+  shared.names.each([](net::Dns& dns) { dns.stop(); });
   admin_.reset();
   is_running_ = false;
   if (on_stopped_) std::exchange(on_stopped_, nullptr)();

@@ -31,7 +31,9 @@ std::string target_mistake(std::string_view to, const UpstreamNames& upstreams) 
   if (to.find("://") != std::string_view::npos) return {};
   std::string what = upstreams.mistake(to);
   // "10.0.0.1:8080" was hardly meant as a name.
-  if (!what.empty() && to.find(':') != std::string_view::npos && detail::parse_endpoint(to)) what += "; an address has http:// before it";
+  const auto address = to.find(':') != std::string_view::npos ? detail::parse_endpoint(to) : std::nullopt;
+  if (!what.empty() && address)
+    what += address->kind == detail::EndpointAddress::Kind::host ? "; an address has http:// before it" : "; make it an endpoint of an upstream";
   return what;
 }
 

@@ -4,12 +4,15 @@
 #include "config/suggest.hpp"
 #include "config/text.hpp"
 
+#include <gw/detail/address.hpp>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -87,10 +90,15 @@ void check_upstream(const UpstreamConfig& upstream, const Place& place, Report& 
   const UpstreamOptions& options = upstream.options;
   report.add(place, name_mistake(upstream.name));
   bool has_weight = false;
+  std::map<std::tuple<detail::EndpointAddress::Kind, std::string, std::uint16_t>, std::size_t> taken;
   for (std::size_t i = 0; i < upstream.endpoints.size(); ++i) {
     const EndpointOptions& endpoint = upstream.endpoints[i];
     const std::string part = path_of(".endpoints", i);
     report.add(place, part, endpoint_mistake(endpoint.address));
+    if (const auto address = detail::parse_endpoint(endpoint.address)) {
+      const auto [first, is_new] = taken.emplace(std::tuple(address->kind, address->name, address->port), i);
+      if (!is_new) report.add(place, part, "the address " + quote(endpoint.address) + " is there already, as " + path_of("endpoints", first->second));
+    }
     report.add(place, part + ".weight", number_mistake(endpoint.weight, bounds::weight));
     has_weight = has_weight || endpoint.weight > 0;
   }

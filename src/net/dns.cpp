@@ -26,6 +26,9 @@ namespace {
 
 using Clock = DnsOptions::Clock;
 
+/// Look-ups under way: what their replies need fits into the buffer of a socket.
+constexpr std::size_t most_at_once = 32;
+
 /// Signals are for the threads of the program.
 void block_signals() noexcept {
   sigset_t all;
@@ -94,6 +97,7 @@ struct Dns::Core {
 
   std::mutex mutex;  // of what follows
   std::map<Question, Entry> entries;
+  std::size_t looking = 0;  // entries
   const Listener* running = nullptr;  // whose `changed` is being called
   std::condition_variable has_run;
   bool is_stopping = false;
@@ -126,8 +130,10 @@ void Dns::Core::start_due() {
     if (is_stopping) return;
     const Clock::time_point time = now();
     for (auto& [question, entry] : entries) {
+      if (looking == most_at_once) break;
       if (entry.is_looking || entry.next > time) continue;
       entry.is_looking = true;
+      ++looking;
       due.emplace_back(question, std::move(entry.hosts));
     }
   }
@@ -143,6 +149,7 @@ void Dns::Core::ended(const Question& question, Outcome outcome) {
   const auto at = entries.find(question);
   Entry& entry = at->second;
   entry.is_looking = false;
+  --looking;
   if (entry.listeners.empty()) {
     entries.erase(at);
     return;
@@ -185,6 +192,7 @@ void Dns::Core::tell() {
 
 std::optional<std::chrono::milliseconds> Dns::Core::time_to_next() {
   const std::lock_guard lock(mutex);
+  if (looking == most_at_once) return std::nullopt;  // a reply makes room
   std::optional<Clock::time_point> next;
   for (const auto& [question, entry] : entries)
     if (!entry.is_looking && (!next || entry.next < *next)) next = entry.next;
@@ -209,7 +217,9 @@ void Dns::Core::forget(const Question& question, const std::shared_ptr<Listener>
 
 Dns::Dns(Options options) : core_(std::make_shared<Core>(std::move(options))) {}
 
-Dns::~Dns() {
+Dns::~Dns() { stop(); }
+
+void Dns::stop() {
   {
     const std::lock_guard lock(core_->mutex);
     GW_ASSERT(std::this_thread::get_id() != core_->thread_id);
@@ -217,6 +227,8 @@ Dns::~Dns() {
   }
   core_->wake();
   if (core_->thread.joinable()) core_->thread.join();
+  const std::lock_guard lock(core_->mutex);
+  core_->thread_id = {};
 }
 
 std::unique_ptr<Dns::Watch> Dns::watch(Question question, Changed changed) {
@@ -224,7 +236,10 @@ std::unique_ptr<Dns::Watch> Dns::watch(Question question, Changed changed) {
   std::unique_ptr<Watch> watch(new Watch(core_, question, listener));
   {
     const std::lock_guard lock(core_->mutex);
-    if (!core_->thread.joinable()) core_->thread = std::thread([core = core_.get()] { core->run(); });
+    if (!core_->thread.joinable()) {
+      core_->is_stopping = false;
+      core_->thread = std::thread([core = core_.get()] { core->run(); });
+    }
     core_->entries[std::move(question)].listeners.push_back(std::move(listener));
   }
   core_->wake();

@@ -120,6 +120,9 @@ class Dns {
   /// from inside this function. All watches of a question share its look-ups. Throws `std::system_error` if there is no thread to be had.
   [[nodiscard]] std::unique_ptr<Watch> watch(Question question, Changed changed);
 
+  /// Ends look-ups under way and the thread; waits for a `Changed` that runs. Nobody is told anything until the next watch, which starts it
+  /// again. Not on the thread of the `Dns`, nor at once with `watch`.
+  void stop();
   /// Looks at the clock again: for clocks that jump, as those of tests do.
   void wake();
 

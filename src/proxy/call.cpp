@@ -70,9 +70,13 @@ Task<> Call::run(Caller& caller, Response& response) {
       // 2. Acquire a connection.
       if (!lease_ && !is_second_) reuse_lease();
       if (!lease_) {
-        Member* second = selection_->other_family(*member_);
-        Result<Lease> connected = co_await Lease::connect(worker_, *member_, second, *upstream_, timeouts_->connect);
+        Member* second = selection_->other_family(*member_, worker_.random, tried_);
+        Lease::Connecting connecting;
+        connecting_ = &connecting;
+        Result<Lease> connected = co_await Lease::connect(worker_, *member_, second, *upstream_, timeouts_->connect, connecting);
+        connecting_ = nullptr;
         if (!connected) {
+          if (second) tried_.push_back(second);
           outcome_ = connected.error();
           continue;
         }
@@ -354,6 +358,8 @@ void Call::abandon(Failure failure) {
     lease_.transport().watch(Side::read, Duration(0), &Call::head_arrived, this);
   } else if (waits_) {
     end_pause(true);
+  } else if (connecting_) {
+    worker_.wheel.arm(connecting_->end, Duration(0));
   } else if (lease_) {
     lease_.interrupt();
   }

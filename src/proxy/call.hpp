@@ -219,6 +219,7 @@ class Call final : public Body::Source {
   std::chrono::steady_clock::time_point began_;  // when the first try was sent
   struct Wait;
   Wait* waits_ = nullptr;           // what `run` waits for between two tries
+  Lease::Connecting* connecting_ = nullptr;
   Gather pieces_;
 
   // The connection, and what was read from it.

@@ -35,6 +35,7 @@ class Discovery {
   struct Share {
     std::shared_ptr<Endpoint> endpoint;
     unsigned weight;
+    bool is_from_start = false;  ///< it has not come just now: it only became known late what a name stood for all the time
   };
   /// Told all endpoints whenever they have changed: one call at a time, in order, under a lock of the discovery.
   using Changed = std::function<void(std::vector<Share>)>;
@@ -47,20 +48,25 @@ class Discovery {
   Discovery& operator=(const Discovery&) = delete;
 
   /// Other endpoints, with addresses that were checked. Tells them before it returns. What `before` knows of their names, if it is given, is
-  /// taken over.
-  void set(const std::vector<EndpointOptions>& endpoints, Discovery* before = nullptr);
+  /// taken over. `are_first`: the upstream had none before.
+  void set(const std::vector<EndpointOptions>& endpoints, Discovery* before = nullptr, bool are_first = false);
   /// Looks names up from now on, until this object is destroyed.
   void follow();
 
+  /// Whether there is an endpoint with an address that may get requests.
+  bool has_endpoint() const {
+    const std::lock_guard lock(mutex_);
+    return has_endpoint_;
+  }
   /// Somebody who waits for the first answer.
   struct Waiter {
     asio::io_context& worker;
     net::Event* event;  ///< of that worker; null: waits no more
   };
-  /// Notifies `event` on `worker`, soon after a name of those that were never looked up has been. Null: there is no such name. Must be settled.
+  /// Notifies `event` on `worker`, soon after there is an endpoint, or all names have been looked up in vain. Null: that is so. Must be settled.
   std::shared_ptr<Waiter> wait(asio::io_context& worker, net::Event& event);
-  /// He waits no more. On his worker, before that ends.
-  void settle(const std::shared_ptr<Waiter>& waiter);
+  /// He waits no more. On his worker, before that ends. Whether there is an endpoint.
+  bool settle(const std::shared_ptr<Waiter>& waiter);
 
  private:
   struct Source {
@@ -71,13 +77,15 @@ class Discovery {
   struct Known {
     std::shared_ptr<const net::Answer> answer;
     bool is_looked_up = false;
+    bool is_from_start = false;  // configured when the upstream was new
   };
   using Watches = std::map<net::Question, std::unique_ptr<net::Dns::Watch>>;
 
   // Under the mutex.
-  std::vector<Share> shares() const;
-  void tell() { changed_(shares()); }
+  std::vector<Share> shares(const net::Question* from_start) const;
+  void tell(const net::Question* from_start = nullptr);
   bool is_pending() const;
+  void wake();
   Watches renew_watches();
   void answered(const net::Question& question, std::shared_ptr<const net::Answer> answer);
 
@@ -85,10 +93,11 @@ class Discovery {
   Shared& shared_;
   const std::shared_ptr<net::Dns> dns_;
   const Changed changed_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<Source> sources_;
   std::map<net::Question, Known> known_;  // of all sources
   bool is_following_ = false;
+  bool has_endpoint_ = false;  // that may get requests
   Watches watches_;
   std::vector<std::shared_ptr<Waiter>> waiting_;
 };

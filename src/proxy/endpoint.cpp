@@ -25,10 +25,16 @@ std::string domain_of(std::string_view service) {
   return std::string(service);
 }
 
+// The dot at the end is for name servers; few services know themselves by it.
+std::string without_dot(std::string name) {
+  if (name.ends_with('.')) name.pop_back();
+  return name;
+}
+
 std::string host_field_of(const EndpointAddress& a) {
   switch (a.kind) {
-    case Kind::host: return authority_of(a.name, a.port);
-    case Kind::service: return domain_of(a.name);
+    case Kind::host: return authority_of(without_dot(a.name), a.port);
+    case Kind::service: return without_dot(domain_of(a.name));
     case Kind::path: break;
   }
   return "localhost";

@@ -1,7 +1,5 @@
 #include "proxy/lease.hpp"
 
-#include "net/event.hpp"
-
 #include <asio/post.hpp>
 
 #include <chrono>
@@ -57,8 +55,11 @@ class Attempt {
     return Lease(worker_, std::move(connection), false);
   }
 
-  // Another one was better.
-  void is_beaten() const { upstream_.report(member, failed_ == Error::connect_failed ? Sign::refused : Sign::failed, worker_.index); }
+  // Another one was better, or is the one whose failure the caller is told. That there was no room for it here is not its fault.
+  void is_passed_over() const {
+    if (failed_ == Error::upstream_busy || failed_ == Error::out_of_descriptors) return;
+    upstream_.report(member, failed_ ? Sign::refused : Sign::failed, worker_.index);
+  }
 
   Member& member;
 
@@ -86,30 +87,15 @@ class Attempt {
   std::shared_ptr<Transport> transport_;
 };
 
-// Waits until a name of the upstream was looked up for the first time, but not longer than `limit`. Whether one was.
-Task<bool> wait_for_names(Worker& worker, const UpstreamState& upstream, Duration limit) {
-  net::Event event;
-  const auto waiter = upstream.discovery().wait(worker.io, event);
-  if (!waiter) co_return false;
-  struct Settling {
-    ~Settling() { discovery.settle(waiter); }
-    Discovery& discovery;
-    const std::shared_ptr<Discovery::Waiter>& waiter;
-  } settling{upstream.discovery(), waiter};
-  bool is_late = false;
-  struct Late {
-    bool& is_late;
-    net::Event& event;
-  } late{is_late, event};
-  net::Wheel::Deadline deadline(
-      [](void* self) {
-        static_cast<Late*>(self)->is_late = true;
-        static_cast<Late*>(self)->event.notify();
-      },
-      &late);
-  worker.wheel.arm(deadline, limit);
-  co_await event.wait();
-  co_return !is_late;
+// Waits until the upstream has an endpoint with an address, or cannot get one, but not longer than `limit`. Whether it has.
+Task<bool> wait_for_names(Worker& worker, const UpstreamState& upstream, Duration limit, Lease::Connecting& connecting) {
+  const auto waiter = upstream.discovery().wait(worker.io, connecting.event);
+  // It may have got one just now.
+  if (!waiter) co_return upstream.discovery().has_endpoint();
+  worker.wheel.arm(connecting.deadline, limit);
+  co_await connecting.event.wait();
+  connecting.deadline.disarm();
+  co_return upstream.discovery().settle(waiter);
 }
 
 }  // namespace
@@ -126,32 +112,35 @@ Lease Lease::reuse(Worker& worker, const std::shared_ptr<Endpoint>& endpoint) {
   return Lease(worker, std::move(*connection), true);
 }
 
-Task<Result<Lease>> Lease::connect(Worker& worker, Member& member, Member* second, const UpstreamState& upstream, Duration limit) {
+Task<Result<Lease>> Lease::connect(Worker& worker, Member& member, Member*& second, const UpstreamState& upstream, Duration limit, Connecting& connecting) {
   if (!member.endpoint->address) {
-    const bool is_told = co_await wait_for_names(worker, upstream, limit);
-    if (!is_told) upstream.metrics->of(worker.index).connect_failures.add(tally_key(Error::dns_failed));
+    second = nullptr;
+    const bool is_known = co_await wait_for_names(worker, upstream, limit, connecting);
+    if (!is_known) upstream.metrics->of(worker.index).connect_failures.add(tally_key(Error::dns_failed));
     co_return failure_of(Error::dns_failed);
   }
 
-  net::Event event;
-  Attempt first(worker, member, upstream, limit, event);
-  if (!first.is_over() && !second) co_await event.wait();
-  if (first.is_over()) co_return first.result();
-
-  net::Wheel::Deadline lead([](void* e) { static_cast<net::Event*>(e)->notify(); }, &event);
-  worker.wheel.arm(lead, head_start);
-  co_await event.wait();
-  lead.disarm();
-  if (first.is_over()) co_return first.result();
-
-  Attempt other(worker, *second, upstream, limit, event);
-  const auto is_decided = [&] { return first.is_good() || other.is_good() || (first.is_over() && other.is_over()); };
-  while (!is_decided()) co_await event.wait();
-  if (!other.is_good() || first.is_good()) {
-    if (other.is_over() && !other.is_good()) other.is_beaten();
+  Attempt first(worker, member, upstream, limit, connecting.event);
+  if (!first.is_over()) {
+    if (second && head_start < limit) worker.wheel.arm(connecting.deadline, head_start);
+    co_await connecting.event.wait();
+    connecting.deadline.disarm();
+  }
+  if (connecting.is_abandoned) co_return failure_of(Error::connect_timeout);
+  if (first.is_over() || !second || head_start >= limit) {
+    second = nullptr;
     co_return first.result();
   }
-  first.is_beaten();
+
+  Attempt other(worker, *second, upstream, limit - head_start, connecting.event);
+  const auto is_decided = [&] { return first.is_good() || other.is_good() || (first.is_over() && other.is_over()) || connecting.is_abandoned; };
+  while (!is_decided()) co_await connecting.event.wait();
+  if (connecting.is_abandoned) co_return failure_of(Error::connect_timeout);
+  if (!other.is_good() || first.is_good()) {
+    if (other.is_over() && !other.is_good()) other.is_passed_over();
+    co_return first.result();
+  }
+  first.is_passed_over();
   co_return other.result();
 }
 

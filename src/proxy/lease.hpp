@@ -2,6 +2,8 @@
 /// A connection to an upstream, borrowed from the worker's pool for one request.
 #pragma once
 
+#include "net/event.hpp"
+#include "net/wheel.hpp"
 #include "proxy/worker.hpp"
 
 #include <memory>
@@ -66,10 +68,23 @@ class Lease {
 
   /// An idle connection to `endpoint`; an empty lease if there is none.
   static Lease reuse(Worker& worker, const std::shared_ptr<Endpoint>& endpoint);
+  /// What `connect` waits for.
+  struct Connecting {
+    net::Event event;
+    bool is_abandoned = false;
+    net::Wheel::Deadline deadline{[](void* e) { static_cast<net::Event*>(e)->notify(); }, &event};
+    net::Wheel::Deadline end{[](void* self) {
+                               static_cast<Connecting*>(self)->is_abandoned = true;
+                               static_cast<Connecting*>(self)->event.notify();
+                             },
+                             this};
+  };
   /// A new connection to `member` of `upstream`, made within `limit`. If that takes as long as `head_start` and there is a `second` one, the
-  /// connection is to whichever is quicker, and the other's failure is told (RFC 8305). For a name without a known address, waits for the
-  /// first answer, and then fails, so that the caller chooses again.
-  static Task<Result<Lease>> connect(Worker& worker, Member& member, Member* second, const UpstreamState& upstream, Duration limit);
+  /// connection is to whichever is quicker, and the other's failure is told (RFC 8305); `second` becomes null if it was not tried. For a name
+  /// without a known address, waits for the first answer, and then fails, so that the caller chooses again. Fails soon after
+  /// `connecting.end` is due, which is for the caller.
+  static Task<Result<Lease>> connect(Worker& worker, Member& member, Member*& second, const UpstreamState& upstream, Duration limit,
+                                     Connecting& connecting);
   static constexpr Duration head_start{250};  ///< RFC 8305, section 5
 
   explicit operator bool() const noexcept { return connection_ != nullptr; }

@@ -8,6 +8,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace gw {
 inline namespace v0 {
@@ -30,6 +32,18 @@ class Registry {
     std::shared_ptr<T> object = known.lock();
     if (!object) known = object = std::make_shared<T>(arguments...);
     return object;
+  }
+
+  /// Calls `f` for each that is in use.
+  template <class F>
+  void each(F&& f) {
+    std::vector<std::shared_ptr<T>> all;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& entry : objects_)
+        if (auto object = entry.second.lock()) all.push_back(std::move(object));
+    }
+    for (const std::shared_ptr<T>& object : all) f(*object);
   }
 
  private:

@@ -76,13 +76,15 @@ Member* Selection::pick(Random& random, std::optional<std::uint64_t> hash, std::
   return nullptr;
 }
 
-Member* Selection::other_family(const Member& member) const noexcept {
+Member* Selection::other_family(const Member& member, Random& random, std::span<const Member* const> tried) const {
   const auto family_of = [](const Endpoint& e) { return e.address ? e.address->protocol().family() : AF_UNSPEC; };
   const int family = family_of(*member.endpoint);
   if (family != AF_INET && family != AF_INET6) return nullptr;
-  for (const Entry& entry : entries_) {
+  for (std::size_t i = 0, count = entries_.size(), from = random.below(count); i < count; ++i) {
+    const Entry& entry = entries_[(from + i) % count];
     const Endpoint& other = *entry.member->endpoint;
-    if (entry.is_up && entry.weight > 0 && family_of(other) == (family == AF_INET ? AF_INET6 : AF_INET) && other.host_field == member.endpoint->host_field)
+    if (entry.is_up && entry.weight > 0 && family_of(other) == (family == AF_INET ? AF_INET6 : AF_INET) && other.host_field == member.endpoint->host_field &&
+        !contains(tried, entry.member.get()))
       return entry.member.get();
   }
   return nullptr;

@@ -35,8 +35,8 @@ class Selection {
   /// An endpoint for a request: first of all one whose trial is due, then as the balancer says, and last any that is configured. Those in
   /// `tried` are left out. Null: there is none. `hash`: see `Balancer::pick`.
   Member* pick(Random& random, std::optional<std::uint64_t> hash, std::span<const Member* const> tried) const;
-  /// An endpoint of the same name that is up and has an address of the other family, if `member` has an address of either; or null.
-  Member* other_family(const Member& member) const noexcept;
+  /// Any endpoint of the same name that is up, was not tried and has an address of the other family, if `member` has one of either; or null.
+  Member* other_family(const Member& member, Random& random, std::span<const Member* const> tried) const;
   /// The endpoint that has given this cookie, if it is up; or null.
   Member* stuck(std::string_view cookie) const;
 

@@ -65,8 +65,7 @@ struct Snapshot {
   bool hides_methods = false;           ///< 404 instead of 405
   std::vector<std::unique_ptr<const CompiledRoute>> routes;
   Router<std::uint32_t> router;  ///< finds a number of `routes`
-  std::vector<std::string> name_servers;  ///< whom `dns` asks; empty: those of the system
-  std::shared_ptr<net::Dns> dns;          ///< of a configuration and those after it, as long as they have the same name servers
+  std::shared_ptr<net::Dns> dns;  ///< asks the name servers of this configuration
   std::map<std::string, std::shared_ptr<const UpstreamState>, std::less<>> upstreams;
 
   /// The gateway's stages, once, and those of all routes.

@@ -17,7 +17,12 @@ UpstreamState::UpstreamState(std::string n, UpstreamOptions o, const std::vector
       record_(shared.records.find(name)),
       slots_(shared.metrics.workers()),
       discovery_(name, shared, std::move(dns), [this](std::vector<Discovery::Share> shares) { take_over(std::move(shares)); }) {
-  discovery_.set(endpoints, before ? &before->discovery_ : nullptr);
+  bool are_first = false;
+  {
+    const std::lock_guard lock(record_->mutex);
+    are_first = record_->is_new();
+  }
+  discovery_.set(endpoints, before ? &before->discovery_ : nullptr, are_first);
 }
 
 UpstreamState::~UpstreamState() {
@@ -32,7 +37,7 @@ void UpstreamState::take_over(std::vector<Discovery::Share> shares) const {
   for (Discovery::Share& share : shares) {
     const std::shared_ptr<Member> member = record_->member(share.endpoint);
     const bool is_new = member.use_count() == 1;
-    if (is_new && !are_first) member->health.join(std::chrono::steady_clock::now());
+    if (is_new && !are_first && !share.is_from_start) member->health.join(std::chrono::steady_clock::now());
     entries.push_back({member, share.weight, options.sticky ? sticky_value(*options.sticky, share.endpoint->name) : std::string()});
   }
   entries_ = std::move(entries);

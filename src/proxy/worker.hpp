@@ -6,6 +6,7 @@
 #include <gw/pool.hpp>
 #include <gw/transport.hpp>
 
+#include "net/dns.hpp"
 #include "net/event.hpp"
 #include "net/poller.hpp"
 #include "net/spare.hpp"
@@ -48,6 +49,7 @@ struct Shared {
   std::string pseudonym;                          ///< who we are in Via (RFC 9110 7.6.3); differs between gateways
   EndpointRegistry endpoints;
   UpstreamRecords records;
+  Registry<net::Dns> names;                       ///< by whom they ask
   Metrics metrics;
   net::Spare spare;                               ///< for clients that come when there are no descriptors
   std::atomic<std::size_t> connections{0};        ///< client connections of all workers

@@ -78,6 +78,8 @@ TEST_CASE("config check: a config made by code is checked like a file, with path
          c.upstreams[0].endpoints = {gw::EndpointOptions("h", 0), gw::EndpointOptions("i", 0)};
        },
        {"upstreams.users.endpoints: every endpoint has weight 0: none would get a request"}},
+      {[](gw::Config& c) { c.upstreams[0].endpoints = {"10.0.0.1", "10.0.0.2", "http://10.0.0.1:80"}; },
+       {"upstreams.users.endpoints[2]: the address \"http://10.0.0.1:80\" is there already, as endpoints[0]"}},
       {[](gw::Config& c) { c.upstreams[0].endpoints.emplace_back("h:0"); },
        {"upstreams.users.endpoints[1]: \"h:0\" is no address: write HOST, HOST:PORT, [IPv6]:PORT, srv:NAME or unix:/PATH, with a port from 1 to 65535"}},
       {[](gw::Config& c) { c.upstreams[0].endpoints.emplace_back("h", 70'000); },

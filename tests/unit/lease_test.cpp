@@ -52,7 +52,11 @@ class TwoFamilies {
     asio::co_spawn(
         world_.worker.io,
         [&]() -> gw::Task<> {
-          gw::Result<Lease> lease = co_await Lease::connect(world_.worker, *six, has_second ? four.get() : nullptr, upstream(), 2s);
+          Member* second = has_second ? four.get() : nullptr;
+          Lease::Connecting connecting;
+          if (abandon_after) world_.worker.wheel.arm(connecting.end, *abandon_after);
+          gw::Result<Lease> lease = co_await Lease::connect(world_.worker, *six, second, upstream(), 2s, connecting);
+          is_second_tried = second != nullptr;
           if (!lease) outcome = lease.error().code.message();
           else outcome = &lease->endpoint() == six->endpoint.get() ? "6" : "4";
         },
@@ -65,10 +69,17 @@ class TwoFamilies {
     return outcome;
   }
   const gw::proxy::UpstreamState& upstream() { return *(*world_.worker.snapshot)->upstreams.find("up")->second; }
+  /// Takes all connections that the second address may have.
+  void fill_four() {
+    const gw::UpstreamOptions& options = upstream().options;
+    while (world_.worker.pool.open(four->endpoint, {options.idle_connections, options.connections})) continue;
+  }
   std::size_t open_connections() { return world_.worker.pool.total(six->endpoint) + world_.worker.pool.total(four->endpoint); }
 
   std::string begun;
   gw::Duration took{0};
+  bool is_second_tried = false;
+  std::optional<gw::Duration> abandon_after{};
 
  private:
   struct Due {
@@ -127,10 +138,31 @@ TEST_CASE("lease: a connection that takes its time is raced by one to the other 
     TwoFamilies world(c.v6, c.v4);
     CHECK(world.connect(c.has_second) == c.outcome);
     CHECK(world.begun == c.begun);
+    CHECK(world.is_second_tried == (c.begun == "64"));
     CHECK(world.six->has_history == c.is_six_told);
     CHECK(world.four->has_history == c.is_four_told);
     CHECK(world.took >= c.at_least);
     CHECK(world.took <= c.at_most);
     CHECK(world.open_connections() == 0);
   }
+}
+
+TEST_CASE("lease: a connection that nobody wants any more is not waited for") {
+  for (const gw::Duration after : {100ms, 500ms}) {  // before and in the race
+    TwoFamilies world({}, {});
+    world.abandon_after = after;
+    CHECK(world.connect() != "");
+    CHECK(world.took >= after - 32ms);
+    CHECK(world.took <= after + 96ms);
+    CHECK(!world.six->has_history);
+    CHECK(!world.four->has_history);
+    CHECK(world.open_connections() == 0);
+  }
+}
+
+TEST_CASE("lease: an endpoint without room for a connection is not to blame") {
+  TwoFamilies world({.made = 400ms}, {.made = 0ms});
+  world.fill_four();
+  CHECK(world.connect() == "6");
+  CHECK(!world.four->has_history);
 }

@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,8 @@ class Named {
   }
 
   void start() {
+    client_.reset();
+    server_.reset();
     server_.emplace(app.start("127.0.0.1:0"));
     client_.emplace(server_->port());
   }
@@ -85,7 +88,8 @@ TEST_CASE("names: every address of a name is an endpoint, with the name as Host 
   Named named(std::vector<gw::EndpointOptions>{{host, 2}, {at("127.0.0.3", one.port()), 1}});
   named.dns.set("users.test", DnsServer::a, {"127.0.0.1", "127.0.0.2"});
   named.start();
-  named.ask_until({{"one " + host, 2}, {"two " + host, 2}, {"three " + at("127.0.0.3", one.port()), 1}});
+  const std::string said = at("users.test", one.port());
+  named.ask_until({{"one " + said, 2}, {"two " + said, 2}, {"three " + at("127.0.0.3", one.port()), 1}});
 
   const gw::Explanation explained = named.app.explain(gw::Request(gw::Method::get, "/"));
   CHECK(explained.endpoints == std::vector<std::string>{at("127.0.0.1", one.port()) + " (users.test.)", at("127.0.0.2", one.port()) + " (users.test.)",
@@ -112,9 +116,9 @@ TEST_CASE("names: the records of a service say ports and weights") {
                 {"1 3 " + std::to_string(one.port()) + " a.test", "1 1 " + std::to_string(two.port()) + " a.test", "2 1 " + std::to_string(spare.port()) + " a.test"}, 1);
   named.dns.set("a.test", DnsServer::a, {"127.0.0.1"}, 1);
   named.start();
-  CHECK(text_of(named.ask(8)) == text_of(Answers{{"one users.test.", 6}, {"two users.test.", 2}}));
+  CHECK(text_of(named.ask(8)) == text_of(Answers{{"one users.test", 6}, {"two users.test", 2}}));
   named.dns.set("_http._tcp.users.test", DnsServer::srv, {"1 0 " + std::to_string(two.port()) + " a.test"}, 1);
-  named.ask_until({{"two users.test.", 4}});
+  named.ask_until({{"two users.test", 4}});
   // "." says that there is no such service (RFC 2782).
   named.dns.set("_http._tcp.users.test", DnsServer::srv, {"0 0 0 ."}, 1);
   named.ask_until({{R"({"message":"no endpoint of the upstream is available"})", 4}});
@@ -150,7 +154,7 @@ TEST_CASE("names: one that is not known is 503, and served as soon as it is") {
   });
   named.start();
   CHECK(named.ask().status == 503);
-  CHECK(warning.get_future().get() == "upstream up: users.test. cannot be looked up; it has no endpoint until it can");
+  CHECK(warning.get_future().get() == "upstream up: users.test. cannot be looked up; it is no endpoint until it can");
   named.dns.set("users.test", DnsServer::a, {"127.0.0.1"});
   named.ask_until({{"one", 4}});
 }
@@ -185,4 +189,74 @@ TEST_CASE("names: dispatch looks them up, without a server") {
   Named named(std::vector<gw::EndpointOptions>{{at("users.test.", one.port())}});
   named.dns.set("users.test", DnsServer::a, {"127.0.0.1"});
   CHECK(named.app.dispatch(gw::Request(gw::Method::get, "/")).body.text() == "one");
+}
+
+TEST_CASE("names: a request waits for the second name if the first cannot be looked up") {
+  Service one("one");
+  Named named(std::vector<gw::EndpointOptions>{{at("nobody.test.", one.port())}, {at("users.test.", one.port())}}, {.timeouts = {.connect = 20s}});
+  named.dns.mood("users.test", DnsServer::a, DnsServer::Mood::silent);
+  named.dns.set("users.test", DnsServer::a, {"127.0.0.1"});
+  named.start();
+  std::thread helper([&] {
+    named.dns.wait_until_asked("nobody.test", DnsServer::a, 1);
+    named.dns.mood("users.test", DnsServer::a, DnsServer::Mood::well);  // c-ares asks again after a second
+  });
+  CHECK(named.ask().body == "one");
+  helper.join();
+}
+
+TEST_CASE("names: an endpoint that drains does not keep a request from waiting for a name") {
+  Service one("one");
+  Named named(std::vector<gw::EndpointOptions>{{"127.0.0.1:1", 0}, {at("users.test.", one.port())}}, {.timeouts = {.connect = 20s}});
+  named.dns.set("users.test", DnsServer::a, {"127.0.0.1"});
+  named.start();
+  CHECK(named.ask().body == "one");
+}
+
+TEST_CASE("names: hundreds are all looked up at once") {
+  Service one("one");
+  std::vector<gw::EndpointOptions> endpoints;
+  for (int i = 0; i < 400; ++i) endpoints.emplace_back(at(("h" + std::to_string(i) + ".test.").c_str(), one.port()));
+  Named named(endpoints);
+  for (int i = 0; i < 400; ++i) named.dns.set("h" + std::to_string(i) + ".test", DnsServer::a, {"127.0.0.1"});
+  named.start();
+  const auto give_up = std::chrono::steady_clock::now() + 20s;
+  while (named.app.explain(gw::Request(gw::Method::get, "/")).endpoints.size() < 400 && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  CHECK(named.app.explain(gw::Request(gw::Method::get, "/")).endpoints.size() == 400);
+  // No reply was lost, so none was asked for again.
+  int asked = 0;
+  for (int i = 0; i < 400; ++i) asked += named.dns.asked("h" + std::to_string(i) + ".test", DnsServer::a);
+  CHECK(asked == 400);
+}
+
+TEST_CASE("names: large weights of a name and its records keep their proportion") {
+  Service one("one"), two("two");
+  Named named(std::vector<gw::EndpointOptions>{{"srv:_http._tcp.users.test.", 65'535}});
+  named.dns.set("_http._tcp.users.test", DnsServer::srv, {"1 60000 " + std::to_string(one.port()) + " a.test", "1 20000 " + std::to_string(two.port()) + " a.test"});
+  named.dns.set("a.test", DnsServer::a, {"127.0.0.1"});
+  named.start();
+  CHECK(text_of(named.ask(8)) == text_of(Answers{{"one", 6}, {"two", 2}}));
+}
+
+TEST_CASE("names: what is known late of the first configuration does not start slowly") {
+  Service one("one"), two("two", at("127.0.0.2", one.port()));
+  Named named(std::vector<gw::EndpointOptions>{{at("127.0.0.1", one.port())}, {at("users.test.", one.port())}}, {.slow_start = 60s});
+  named.dns.set("users.test", DnsServer::a, {"127.0.0.2"}, 1);
+  named.start();
+  named.ask_until({{"one", 2}, {"two", 2}});
+}
+
+TEST_CASE("names: nobody asks for them when the gateway has stopped, and again when it has started") {
+  Service one("one");
+  Named named(std::vector<gw::EndpointOptions>{{at("users.test.", one.port())}});
+  named.dns.set("users.test", DnsServer::a, {"127.0.0.1"}, 1);
+  named.start();
+  CHECK(named.ask().body == "one");
+  named.app.stop();
+  const int asked = named.dns.asked("users.test", DnsServer::a);
+  std::this_thread::sleep_for(1500ms);  // there is nothing to wait for
+  CHECK(named.dns.asked("users.test", DnsServer::a) == asked);
+  named.start();
+  CHECK(named.ask().body == "one");
+  named.dns.wait_until_asked("users.test", DnsServer::a, asked + 2);
 }

@@ -8,8 +8,9 @@ GROUPS = json.loads((harness.ROOT / "tests" / "data" / "route_actions.json").rea
 
 
 def with_origin(value, address):
-    """The configuration with the origin's address where it says ORIGIN."""
-    return json.loads(json.dumps(value).replace('"ORIGIN"', json.dumps(address)))
+    """The configuration with the origin's address where it says ORIGIN, and where it says MAPPED ORIGIN with that as IPv6."""
+    host, port = address.split(":")
+    return json.loads(json.dumps(value).replace("MAPPED ORIGIN", "[::ffff:%s]:%s" % (host, port)).replace("ORIGIN", address))
 
 
 def with_name(route):

@@ -1,0 +1,22 @@
+"""gw: an API gateway inside a Python program.
+
+    import gw
+
+    app = gw.Gateway()
+    app.prefix("/foo").forward("http://127.0.0.1:5001")
+
+    @app.get("/hello/{name}")
+    def hello(c):
+        return {"hello": c.params["name"]}
+
+    app.run("127.0.0.1:8000")
+"""
+from . import _gw
+from ._errors import ConfigError, Error, Problem
+from ._gateway import Gateway, Route, Server, Upstream, stage
+from ._gw import version as __version__
+from ._message import Context, Headers, Request, Response
+
+_gw.raise_config_errors_as(ConfigError)
+
+__all__ = ["ConfigError", "Context", "Error", "Gateway", "Headers", "Problem", "Request", "Response", "Route", "Server", "Upstream", "__version__", "stage"]

@@ -1,0 +1,421 @@
+"""The gateway: the names are those of C++, the options those of configuration files."""
+from __future__ import annotations
+
+import asyncio
+import atexit
+import json
+import os
+import signal
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Optional, TypeVar, Union
+
+from . import _gw
+from ._crossing import Crossing, Handler
+from ._errors import Error
+from ._message import Pairs, Response
+
+F = TypeVar("F", bound=Callable[..., Any])
+#: A stage: a name that a file or `define` knows, or what `gw.rate_limit(...)` and its like give.
+Stage = Union[str, dict[str, Any]]
+
+
+def stage(name: str, **options: Any) -> Stage:
+    """The stage of this name with its options: `gw.stage("rate_limit", rate=100, per="1s")`."""
+    return {name: options} if options else name
+
+
+class Upstream:
+    """The name of an upstream of a gateway."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Route:
+    """A route while it is built; every verb returns it. As a decorator, it makes a function its handler."""
+
+    def __init__(self, gateway: Gateway, config: dict[str, Any]) -> None:
+        self._gateway, self._config = gateway, config
+
+    def _set(self, key: str, value: Any) -> Route:
+        self._gateway._check_building()
+        self._config[key] = value
+        return self
+
+    def _add(self, key: str, *values: Any) -> Route:
+        return self._set(key, [*self._config.get(key, ()), *values])
+
+    def name(self, name: str) -> Route:
+        return self._set("name", name)
+
+    def host(self, *hosts: str) -> Route:
+        """Only requests for these hosts, or "*.example.com"."""
+        return self._add("host", *hosts)
+
+    def methods(self, *methods: str) -> Route:
+        """Only these methods. GET answers HEAD, too."""
+        return self._add("methods", *methods)
+
+    def header(self, name: str, value: str) -> Route:
+        """Only requests with this field; "*" for any value."""
+        return self._set("headers", {**self._config.get("headers", {}), name: value})
+
+    def query(self, name: str, value: str) -> Route:
+        """Only requests with this query parameter; "*" for any value."""
+        return self._set("query", {**self._config.get("query", {}), name: value})
+
+    def use(self, *stages: Stage) -> Route:
+        """Adds stages, run in this order after the gateway's."""
+        return self._add("use", *stages)
+
+    def strip_prefix(self) -> Route:
+        """Removes the matched prefix before forwarding."""
+        return self._set("strip_prefix", True)
+
+    def rewrite(self, to: str) -> Route:
+        """Forwards another path: `.rewrite("/v2{rest}")`."""
+        return self._set("rewrite", to)
+
+    def preserve_host(self) -> Route:
+        """Sends the client's Host to the upstream instead of the upstream's own."""
+        return self._set("preserve_host", True)
+
+    def upgrade(self, *protocols: str) -> Route:
+        """The protocols that a connection may be switched to; WebSocket without, none for `.upgrade()`."""
+        return self._set("upgrade", list(protocols))
+
+    def priority(self, priority: int) -> Route:
+        """Of the regexes of a host the one with the highest priority is asked first."""
+        return self._set("priority", priority)
+
+    def keep_slashes(self) -> Route:
+        """Matches and forwards the path with its "//"."""
+        return self._set("keep_slashes", True)
+
+    def timeouts(self, **timeouts: str) -> Route:
+        """Deadlines of this route's own: `.timeouts(first_byte="5m")`."""
+        return self._set("timeouts", timeouts)
+
+    def limits(self, **limits: Union[int, str]) -> Route:
+        """Limits of this route's own: `.limits(body="1KiB")`."""
+        return self._set("limits", limits)
+
+    def forward(self, to: Union[str, Upstream, Mapping[str, Any]]) -> Route:
+        """Forwards to an upstream, to a URL, or, with a map as in a file, to several by weight."""
+        return self._set("forward", to.name if isinstance(to, Upstream) else to)
+
+    def redirect(self, to: str, status: int = 302, **options: Any) -> Route:
+        """Sends the client to a path or URL."""
+        return self._set("redirect", {"to": to, "status": status, **options})
+
+    def reply(self, status: int = 200, **options: Any) -> Route:
+        """Gives a fixed answer: `.reply(200, text="ok")`, `.reply(200, json={"up": True})`."""
+        return self._set("reply", {"status": status, **options})
+
+    def handle(self, handler: Union[str, Handler]) -> Route:
+        """Answers by a function of a `gw.Context`, plain or `async`, or by the name of one that `define_handler` knows."""
+        name = handler if isinstance(handler, str) else self._gateway._name_of(handler)
+        return self._set("handler", name)
+
+    def __call__(self, handler: F) -> F:
+        self.handle(handler)
+        return handler
+
+
+class Server:
+    """A gateway that serves in the background. A context manager: it stops the gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    @property
+    def port(self) -> int:
+        """The port of the first listener: what the system chose for port 0."""
+        return self._gateway._native().port()
+
+    @property
+    def address(self) -> str:
+        """The address of the first listener."""
+        return self._gateway._native().address()
+
+    @property
+    def admin_port(self) -> int:
+        """The port of the admin listener; 0 without one."""
+        return self._gateway._native().admin_port()
+
+    def stop(self) -> None:
+        """Answers what was read, and stops."""
+        self._gateway.stop()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]) -> None:
+        self.stop()
+
+
+class Gateway:
+    """An API gateway: a configuration, and while it runs the workers that serve it.
+
+    Everything that `gw.yaml` can say is in `config`, a map with the same keys; the verbs below edit it. What no handler of Python answers
+    runs in C++ alone, without the lock of the interpreter.
+    """
+
+    def __init__(self, config: Optional[Mapping[str, Any]] = None) -> None:
+        self._init(None)
+        self.config.update(config or {})
+
+    @classmethod
+    def from_file(cls, path: Union[str, os.PathLike[str]]) -> Gateway:
+        """A gateway from a YAML or JSON file; `reload` reads it again. Code may add to it."""
+        gateway = cls.__new__(cls)
+        gateway._init(os.fspath(path))
+        return gateway
+
+    def _init(self, file: Optional[str]) -> None:
+        #: What code configures.
+        self.config: dict[str, Any] = {}
+        self._inner: Optional[_gw.Gateway] = _gw.Gateway(file)
+        self._inner.log_to_stderr()
+        self._crossing = Crossing()
+        self._names: dict[int, str] = {}  # of handlers, by identity
+        self._is_running = False
+        self._lock = threading.Lock()
+        _gateways.add(self)
+        # Its threads do not keep it alive, and end with it.
+        weakref.finalize(self, self._crossing.end)
+
+    def _native(self) -> _gw.Gateway:
+        if self._inner is None:
+            raise Error("this gateway is one of the process that this one was forked from")
+        return self._inner
+
+    def _check_building(self) -> None:
+        if self._is_running:
+            raise Error("the gateway runs: give apply() a whole configuration")
+
+    # Building.
+
+    def path(self, pattern: str) -> Route:
+        """A route for exactly this path; "{name}" takes a segment."""
+        return self._route("path", pattern)
+
+    def prefix(self, pattern: str) -> Route:
+        """A route for this path and all below it."""
+        return self._route("prefix", pattern)
+
+    def regex(self, pattern: str) -> Route:
+        """A route for the paths that a regular expression takes as a whole (RE2)."""
+        return self._route("regex", pattern)
+
+    def _route(self, kind: str, pattern: str) -> Route:
+        self._check_building()
+        config = {kind: pattern}
+        self.config.setdefault("routes", []).append(config)
+        return Route(self, config)
+
+    def get(self, pattern: str) -> Route:
+        return self.path(pattern).methods("GET")
+
+    def post(self, pattern: str) -> Route:
+        return self.path(pattern).methods("POST")
+
+    def put(self, pattern: str) -> Route:
+        return self.path(pattern).methods("PUT")
+
+    def patch(self, pattern: str) -> Route:
+        return self.path(pattern).methods("PATCH")
+
+    def delete(self, pattern: str) -> Route:
+        return self.path(pattern).methods("DELETE")
+
+    def upstream(self, name: str, endpoints: list[Union[str, dict[str, Any]]], **options: Any) -> Upstream:
+        """A named group of endpoints: `app.upstream("users", ["10.0.0.1:8080"], balance="round_robin")`."""
+        self._check_building()
+        self.config.setdefault("upstreams", {})[name] = {"endpoints": endpoints, **options}
+        return Upstream(name)
+
+    def use(self, *stages: Stage) -> Gateway:
+        """Adds stages that run for every request, before those of its route."""
+        self._check_building()
+        self.config.setdefault("use", []).extend(stages)
+        return self
+
+    def define_handler(self, name: str, handler: Handler) -> Gateway:
+        """Gives a function a name that configurations can use."""
+        self._check_building()
+        number, queue = self._crossing.add(handler)
+        self._native().define_handler(name, number, queue)
+        return self
+
+    def _name_of(self, handler: Handler) -> str:
+        known = self._names.get(id(handler))
+        if known is None:
+            known = "python:%s#%d" % (getattr(handler, "__name__", "handler"), len(self._names))
+            self.define_handler(known, handler)
+            self._names[id(handler)] = known
+        return known
+
+    def listen(self, address: str, **options: Any) -> Gateway:
+        """Adds a listener: "127.0.0.1:8000", "[::1]:8000", ":8000" (127.0.0.1). Port 0: any free one."""
+        self._check_building()
+        self._listeners().append({"address": address, **options} if options else address)
+        return self
+
+    def _listeners(self) -> list[Any]:
+        known = self.config.get("listen", [])
+        self.config["listen"] = list(known) if isinstance(known, list) else [known]
+        return self.config["listen"]  # type: ignore[no-any-return]
+
+    def admin(self, address: str) -> Gateway:
+        """Tells about the gateway on a listener of its own. Whoever reaches it can read all that."""
+        self._check_building()
+        self.config["admin"] = {"listen": address}
+        return self
+
+    # Life.
+
+    def start(self, address: Optional[str] = None) -> Server:
+        """Serves in the background until the server is stopped; on `address`, too. Installs no signal handlers."""
+        with self._lock:
+            self._check_building()
+            before = self.config.get("listen")
+            if address is not None and address not in self._listeners():
+                self._listeners().append(address)
+            try:
+                self._configure()
+                self._crossing.start()
+                self._native().start()
+            except BaseException:
+                self.config.pop("listen", None)
+                if before is not None:
+                    self.config["listen"] = before
+                raise
+            self._is_running = True
+        return Server(self)
+
+    def stop(self) -> None:
+        """Answers what was read, at most for `timeouts.drain`, and stops. Does nothing if the gateway does not run. Not from a handler."""
+        self._native().stop()
+        self._is_running = False
+
+    def run(self, address: Optional[str] = None) -> None:
+        """Serves until SIGTERM or SIGINT, then answers what was read. SIGHUP reloads. A second signal ends the process. On the main thread."""
+        # A signal may reach a thread that runs no Python, or come just before the main thread begins to wait: the pipe tells all the same.
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        before_fd = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        try:
+            with self.start(address):
+                while (number := os.read(read, 1)[0]) not in (signal.SIGINT, signal.SIGTERM):
+                    if number == signal.SIGHUP:
+                        self._reload_and_say()
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    signal.signal(number, signal.SIG_DFL)
+        finally:
+            signal.set_wakeup_fd(before_fd)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(read)
+            os.close(write)
+
+    def _reload_and_say(self) -> None:
+        try:
+            self.reload()
+            print("gw: info: configuration reloaded", file=sys.stderr)
+        except Error as error:
+            print("gw: error: reload failed, the old configuration serves on:\n%s" % error, file=sys.stderr)
+
+    async def serve(self, address: Optional[str] = None) -> None:
+        """Serves until the task is cancelled; then answers what was read."""
+        server = self.start(address)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await asyncio.to_thread(server.stop)
+
+    def check(self) -> list[str]:
+        """Checks the configuration as `start` does. Raises `ConfigError` with every problem, and returns warnings."""
+        self._configure()
+        return self._native().check()
+
+    def routes(self) -> str:
+        """The routes in the order in which they win, as lines."""
+        self._configure()
+        return self._native().routes()
+
+    def apply(self, config: Mapping[str, Any]) -> None:
+        """Replaces what code has configured, also while the gateway runs. Raises `ConfigError`, and then nothing has changed."""
+        self._native().apply(json.dumps(dict(config)))
+        self.config = dict(config)
+
+    def reload(self) -> None:
+        """Reads the file of `from_file` again, adds what code has configured, and applies it. Raises like `apply`."""
+        self._configure()
+        self._native().reload()
+
+    def _configure(self) -> None:
+        if not self._is_running:
+            self._native().configure(json.dumps(self.config))
+
+    def dispatch(self, method: str, target: str, body: Union[str, bytes] = b"", headers: Union[Mapping[str, str], Pairs, None] = None) -> Response:
+        """Runs a request without a socket, and waits for the whole response. For tests, and for calls from inside the process."""
+        pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers or [])
+        self._configure()
+        self._crossing.start()
+        status, fields, content = self._native().dispatch(method, target, pairs, body)
+        return Response(content, status, fields)
+
+    def explain(self, method: str, target: str, headers: Union[Mapping[str, str], Pairs, None] = None, peer: str = "") -> dict[str, Any]:
+        """What would happen to a request: the route, why not the others, and the request that would go upstream. Nothing runs."""
+        pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers or [])
+        self._configure()
+        explained: dict[str, Any] = json.loads(self._native().explain(method, target, pairs, peer, True))
+        return explained
+
+    def set_endpoint(self, upstream: Union[str, Upstream], address: str, weight: int = 1) -> None:
+        """Adds an endpoint, or changes its weight, while the gateway runs; 0 drains it."""
+        self._native().set_endpoint(name_of(upstream), address, weight)
+
+    def remove_endpoint(self, upstream: Union[str, Upstream], address: str) -> None:
+        """Removes an endpoint while the gateway runs."""
+        self._native().remove_endpoint(name_of(upstream), address)
+
+    def endpoints(self, upstream: Union[str, Upstream]) -> list[tuple[str, int]]:
+        """The endpoints of an upstream, and their weights."""
+        return self._native().endpoints(name_of(upstream))
+
+    def close(self) -> None:
+        """Stops, and ends the threads of handlers. The gateway cannot be used any more."""
+        self.stop()
+        self._crossing.close()
+
+
+def name_of(upstream: Union[str, Upstream]) -> str:
+    return upstream if isinstance(upstream, str) else upstream.name
+
+
+_gateways: weakref.WeakSet[Gateway] = weakref.WeakSet()
+
+
+def _at_exit() -> None:
+    for gateway in list(_gateways):
+        if gateway._inner is not None:
+            gateway.close()
+
+
+def _in_child() -> None:
+    # The workers do not run here.
+    for gateway in list(_gateways):
+        if gateway._inner is not None:
+            gateway._inner.leak()
+            gateway._inner = None
+
+
+atexit.register(_at_exit)
+os.register_at_fork(after_in_child=_in_child)

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs the Python package into a fresh virtual environment, as a user does, and tries it there.
+# What is built stays in SOURCE/build/python.
 # Usage: installed_test.sh SOURCE [OPTION OF CMAKE]...
 set -eu
 source=$1
@@ -15,7 +16,7 @@ fi
 options=""
 for option in "$@"; do options="$options --config-settings=cmake.define.$option"; done
 # shellcheck disable=SC2086  # a list of words
-"$bin/pip" install -q --disable-pip-version-check --config-settings=build-dir="$directory/build" $options "$source" </dev/null
+"$bin/pip" install -q --disable-pip-version-check --config-settings=build-dir="$source/build/python" $options "$source" </dev/null
 "$bin/pip" install -q --disable-pip-version-check pytest mypy </dev/null
 export PYTHONDONTWRITEBYTECODE=1
 cd "$directory"

@@ -31,7 +31,7 @@ enum class Side : std::uint8_t { read, write };
 /// step. What waits is a coroutine (`until`) or, for idle connections, a plain callback (`watch`),
 /// which costs no frame and no buffer. Belongs to one worker's thread.
 ///
-/// Implementations: TCP (src/net/socket_transport.hpp) and, for tests, memory.
+/// Implementations: sockets (src/net/socket_transport.hpp) and, for tests, memory.
 class Transport {
  public:
   virtual ~Transport() = default;

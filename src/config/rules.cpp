@@ -1,6 +1,7 @@
 #include "config/rules.hpp"
 
 #include "config/text.hpp"
+#include "net/dns_channel.hpp"
 
 #include <gw/detail/address.hpp>
 #include <gw/http.hpp>
@@ -52,9 +53,7 @@ std::string endpoint_mistake(std::string_view address) {
 }
 
 std::string name_server_mistake(std::string_view address) {
-  constexpr std::uint16_t domain = 53;
-  const auto at = detail::parse_host_port(address, domain);
-  if (at && at->port > 0 && (detail::is_ipv4(at->host) || detail::is_ipv6(at->host))) return {};
+  if (net::parse_name_server(address)) return {};
   return quote(address) + " is no address of a name server: write IP, IP:PORT or [IPv6]:PORT";
 }
 

@@ -66,15 +66,9 @@ std::string checked_list(const std::vector<std::string>& servers) {
   Problems problems;
   for (const std::string& server : servers) {
     if (!list.empty()) list += ',';
-    auto at = detail::parse_host_port(server, 53).value_or(detail::HostPort{});
-    if (detail::is_ipv6(server)) at = {server, 53};
-    if (at.port > 0 && detail::is_ipv6(at.host)) {
-      list += '[' + at.host + "]:" + std::to_string(at.port);
-    } else if (at.port > 0 && detail::is_ipv4(at.host)) {
-      list += at.host + ':' + std::to_string(at.port);
-    } else {
-      problems.push_back({Place{}, "not the address of a DNS server: " + server});
-    }
+    const auto at = parse_name_server(server);
+    if (!at) problems.push_back({Place{}, "not the address of a DNS server: " + server});
+    else list += (detail::is_ipv6(at->host) ? '[' + at->host + ']' : at->host) + ':' + std::to_string(at->port);
   }
   if (!problems.empty()) throw ConfigError(std::move(problems));
   return list;
@@ -87,6 +81,14 @@ bool is_localhost(std::string_view name) {
 }
 
 }  // namespace
+
+std::optional<detail::HostPort> parse_name_server(std::string_view text) {
+  constexpr std::uint16_t domain = 53;
+  if (detail::is_ipv6(text)) return detail::HostPort{std::string(text), domain};
+  auto at = detail::parse_host_port(text, domain);
+  const bool is_server = at && at->port > 0 && (detail::is_ipv4(at->host) || detail::is_ipv6(at->host));
+  return is_server ? std::move(at) : std::nullopt;
+}
 
 DnsChannel::DnsChannel(Options options)
     : servers_(checked_list(options.servers)), timeout_(options.timeout), resolv_conf_(std::move(options.resolv_conf)) {

@@ -4,6 +4,7 @@
 
 #include "net/dns_reply.hpp"
 
+#include <gw/detail/address.hpp>
 #include <gw/limits.hpp>
 
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 struct ares_channeldata;  // of c-ares
@@ -18,6 +20,10 @@ struct ares_channeldata;  // of c-ares
 namespace gw {
 inline namespace v0 {
 namespace net {
+
+/// Reads the address of a name server: "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353"; the port is 53 if none is given, and
+/// never 0. Nothing if `text` is none of these.
+std::optional<detail::HostPort> parse_name_server(std::string_view text);
 
 /// Questions on their way. For one thread at a time; what waits for replies is `wait`.
 class DnsChannel {

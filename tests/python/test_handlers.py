@@ -1,10 +1,7 @@
 """Handlers in Python: what they see, what they may give, and what happens when they fail."""
 import asyncio
-import contextvars
-import logging
 import socket
 import threading
-import time
 
 import pytest
 
@@ -175,10 +172,7 @@ def test_a_client_that_leaves_closes_the_generator():
         assert closed.wait(10)
 
 
-def test_functions_that_block_do_not_hold_each_other_up(ask):
-    app = gw.Gateway()
-    together = threading.Barrier(5)
-    app.get("/").handle(lambda c: str(together.wait(10)))
+def assert_five_are_answered_together(app, ask):
     with app.start("127.0.0.1:0") as server:
         answers = []
         clients = [threading.Thread(target=lambda: answers.append(ask(server.port)[0])) for _ in range(5)]
@@ -187,6 +181,13 @@ def test_functions_that_block_do_not_hold_each_other_up(ask):
         for client in clients:
             client.join()
         assert answers == [200] * 5
+
+
+def test_functions_that_block_do_not_hold_each_other_up(ask):
+    app = gw.Gateway()
+    together = threading.Barrier(5)
+    app.get("/").handle(lambda c: str(together.wait(10)))
+    assert_five_are_answered_together(app, ask)
 
 
 def test_coroutines_wait_together(ask):
@@ -200,14 +201,7 @@ def test_coroutines_wait_together(ask):
             await asyncio.sleep(0.001)
         return "ok"
 
-    with app.start("127.0.0.1:0") as server:
-        answers = []
-        clients = [threading.Thread(target=lambda: answers.append(ask(server.port)[0])) for _ in range(5)]
-        for client in clients:
-            client.start()
-        for client in clients:
-            client.join()
-        assert answers == [200] * 5
+    assert_five_are_answered_together(app, ask)
 
 
 def test_stages_run_before_handlers(ask):

@@ -73,6 +73,9 @@ TEST_CASE("config check: a config made by code is checked like a file, with path
        },
        {"listen[1].trusted[1]: \"10.0.0.0/9/9\" is no network: write an IP address, or one with the length of a prefix, such as 10.0.0.0/8",
         "listen[1]: the address \":8000\" is taken by listen[0]"}},
+      {[](gw::Config& c) { c.name_servers = {"::1", "[::1]:53", "192.0.2.1", "192.0.2.1:0", "localhost"}; },
+       {"name_servers[3]: \"192.0.2.1:0\" is no address of a name server: write IP, IP:PORT or [IPv6]:PORT",
+        "name_servers[4]: \"localhost\" is no address of a name server: write IP, IP:PORT or [IPv6]:PORT"}},
       {[](gw::Config& c) { c.upstreams[0].endpoints.clear(); }, {"upstreams.users: an upstream needs an endpoint"}},
       {[](gw::Config& c) {
          c.upstreams[0].endpoints = {gw::EndpointOptions("h", 0), gw::EndpointOptions("i", 0)};

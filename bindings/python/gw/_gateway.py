@@ -375,7 +375,7 @@ class Gateway:
         """What would happen to a request: the route, why not the others, and the request that would go upstream. Nothing runs."""
         pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers or [])
         self._configure()
-        explained: dict[str, Any] = json.loads(self._native().explain(method, target, pairs, peer, True))
+        explained: dict[str, Any] = json.loads(self._native().explain(method, target, pairs, peer))
         return explained
 
     def set_endpoint(self, upstream: Union[str, Upstream], address: str, weight: int = 1) -> None:

@@ -7,7 +7,6 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstdio>
@@ -114,11 +113,10 @@ class PyGateway {
     return texts;
   }
   std::string routes() { return to_text(gateway_->routes()); }
-  std::string explain(const std::string& method, const std::string& target, const Pairs& headers, const std::string& peer, bool is_json) {
+  std::string explain(const std::string& method, const std::string& target, const Pairs& headers, const std::string& peer) {
     const gw::Request request = request_of(method, target, headers, "");
     const nb::gil_scoped_release released;
-    const gw::Explanation explanation = gateway_->explain(request, peer);
-    return is_json ? explanation.json() : explanation.text();
+    return gateway_->explain(request, peer).json();
   }
   nb::tuple dispatch(const std::string& method, const std::string& target, const Pairs& headers, nb::handle body) {
     gw::Request request = request_of(method, target, headers, text_of(body, "a body"));
@@ -311,7 +309,7 @@ NB_MODULE(_gw, m) {
       .def("address", &PyGateway::address)
       .def("check", &PyGateway::check)
       .def("routes", &PyGateway::routes)
-      .def("explain", &PyGateway::explain, "method"_a, "target"_a, "headers"_a, "peer"_a, "is_json"_a)
+      .def("explain", &PyGateway::explain, "method"_a, "target"_a, "headers"_a, "peer"_a)
       .def("dispatch", &PyGateway::dispatch, "method"_a, "target"_a, "headers"_a, "body"_a,
            nb::sig("def dispatch(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes | str) -> tuple[int, list[tuple[str, str]], bytes]"))
       .def("set_endpoint", &PyGateway::set_endpoint, "upstream"_a, "address"_a, "weight"_a)

@@ -25,6 +25,7 @@
 #include <gw/explain.hpp>
 #include <gw/gateway.hpp>
 #include <gw/blocking.hpp>
+#include <gw/event.hpp>
 
 #include <gw/middleware/access_log.hpp>
 #include <gw/middleware/basic_auth.hpp>

@@ -42,7 +42,7 @@ class Caller {
 struct Calls {
   std::vector<Call*> running;   ///< those whose response was not read or dropped yet, too
   int uploads = 0;              ///< how many upload
-  net::Event upload_ended;
+  Event upload_ended;
 };
 
 /// One exchange with an upstream: the numbered steps of docs/life_of_a_request.md from "pick" to

@@ -148,7 +148,7 @@ bool Discovery::is_pending() const {
   return is_following_ && std::any_of(known_.begin(), known_.end(), [](const auto& entry) { return !entry.second.is_looked_up; });
 }
 
-std::shared_ptr<Discovery::Waiter> Discovery::wait(asio::io_context& worker, net::Event& event) {
+std::shared_ptr<Discovery::Waiter> Discovery::wait(asio::io_context& worker, Event& event) {
   const std::lock_guard lock(mutex_);
   if (has_endpoint_ || !is_pending()) return nullptr;
   return waiting_.emplace_back(std::make_shared<Waiter>(Waiter{worker, &event}));

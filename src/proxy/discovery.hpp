@@ -5,7 +5,7 @@
 #include <gw/upstream.hpp>
 
 #include "net/dns.hpp"
-#include "net/event.hpp"
+#include <gw/event.hpp>
 #include "proxy/endpoint.hpp"
 
 #include <asio/io_context.hpp>
@@ -61,10 +61,10 @@ class Discovery {
   /// Somebody who waits for the first answer.
   struct Waiter {
     asio::io_context& worker;
-    net::Event* event;  ///< of that worker; null: waits no more
+    Event* event;  ///< of that worker; null: waits no more
   };
   /// Notifies `event` on `worker`, soon after there is an endpoint, or all names have been looked up in vain. Null: that is so. Must be settled.
-  std::shared_ptr<Waiter> wait(asio::io_context& worker, net::Event& event);
+  std::shared_ptr<Waiter> wait(asio::io_context& worker, Event& event);
   /// He waits no more. On his worker, before that ends. Whether there is an endpoint.
   bool settle(const std::shared_ptr<Waiter>& waiter);
 

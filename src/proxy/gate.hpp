@@ -2,7 +2,7 @@
 /// How many requests an upstream has at once, and who waits for its turn.
 #pragma once
 
-#include "net/event.hpp"
+#include <gw/event.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -24,7 +24,7 @@ class Gate {
   struct Waiter {
     explicit Waiter(asio::io_context& w) : worker(w) {}
     asio::io_context& worker;
-    net::Event* event = nullptr;  ///< what it waits for; null: it does not any more
+    Event* event = nullptr;  ///< what it waits for; null: it does not any more
     bool is_in = false;
   };
 

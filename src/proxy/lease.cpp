@@ -18,7 +18,7 @@ Failure failure_of(Error e) { return Failure(e, Origin::upstream, Retry::another
 class Attempt {
  public:
   // Notifies `over` when it has ended, but not from inside the constructor.
-  Attempt(Worker& worker, Member& to, const UpstreamState& upstream, Duration limit, net::Event& over)
+  Attempt(Worker& worker, Member& to, const UpstreamState& upstream, Duration limit, Event& over)
       : member(to), worker_(worker), upstream_(upstream), over_(over) {
     const UpstreamOptions& options = upstream.options;
     is_counted_ = worker.pool.open(to.endpoint, {options.idle_connections, options.connections});
@@ -80,7 +80,7 @@ class Attempt {
 
   Worker& worker_;
   const UpstreamState& upstream_;
-  net::Event& over_;
+  Event& over_;
   bool is_counted_ = false;
   bool is_over_ = false;
   std::optional<Error> failed_;

@@ -2,7 +2,7 @@
 /// A connection to an upstream, borrowed from the worker's pool for one request.
 #pragma once
 
-#include "net/event.hpp"
+#include <gw/event.hpp>
 #include "net/wheel.hpp"
 #include "proxy/worker.hpp"
 
@@ -70,9 +70,9 @@ class Lease {
   static Lease reuse(Worker& worker, const std::shared_ptr<Endpoint>& endpoint);
   /// What `connect` waits for.
   struct Connecting {
-    net::Event event;
+    Event event;
     bool is_abandoned = false;
-    net::Wheel::Deadline deadline{[](void* e) { static_cast<net::Event*>(e)->notify(); }, &event};
+    net::Wheel::Deadline deadline{[](void* e) { static_cast<Event*>(e)->notify(); }, &event};
     net::Wheel::Deadline end{[](void* self) {
                                static_cast<Connecting*>(self)->is_abandoned = true;
                                static_cast<Connecting*>(self)->event.notify();

@@ -21,7 +21,7 @@ bool is_worth_another(const std::error_code& code) {
 }  // namespace
 
 struct Call::Wait {
-  net::Event over;
+  Event over;
   net::Wheel::Deadline deadline{[](void* wait) { static_cast<Wait*>(wait)->over.notify(); }, this};
 };
 

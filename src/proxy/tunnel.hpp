@@ -55,7 +55,7 @@ class Tunnel {
   std::uint64_t to_client_ = 0, to_upstream_ = 0;
   std::optional<Failure> failure_;
   int running_ = 0;  // directions
-  net::Event ended_;
+  Event ended_;
 };
 
 }  // namespace proxy

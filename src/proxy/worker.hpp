@@ -7,7 +7,7 @@
 #include <gw/transport.hpp>
 
 #include "net/dns.hpp"
-#include "net/event.hpp"
+#include <gw/event.hpp>
 #include "net/poller.hpp"
 #include "net/spare.hpp"
 #include "net/socket_transport.hpp"
@@ -103,7 +103,7 @@ class Worker {
   void publish(std::shared_ptr<const Snapshot> s) { snapshot = std::make_shared<const std::shared_ptr<const Snapshot>>(std::move(s)); }
 
   bool is_draining = false;       ///< no new requests; connections end when they are idle
-  net::Event drained;             ///< notified when the last connection is gone
+  Event drained;             ///< notified when the last connection is gone
 
   /// Takes a client connection over.
   Connection& add(std::unique_ptr<Connection> connection);

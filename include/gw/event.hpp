@@ -1,5 +1,5 @@
 /// \file
-/// One coroutine waiting for one thing that another part of the same worker does.
+/// Level 1: a coroutine that waits for what a function of the same worker does.
 #pragma once
 
 #include <gw/task.hpp>
@@ -11,16 +11,17 @@
 
 namespace gw {
 inline namespace v0 {
-namespace net {
 
-/// `co_await event.wait();` sleeps until somebody calls `notify()`. One waiter at a time, one
-/// thread; a notification without a waiter is lost, so test the condition in a loop.
+/// `co_await event.wait();` sleeps until somebody calls `notify()`: how a stage or handler waits for a callback. One waiter at a time, and
+/// all on the waiter's worker: from another thread `asio::post` the call of `notify`. A notification without a waiter is lost, so
+/// test the condition in a loop.
 class Event {
  public:
   Event() = default;
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
 
+  /// Sleeps until the next `notify`.
   Task<> wait() {
     return asio::async_initiate<const asio::use_awaitable_t<>, void()>(
         [this](auto handler) {
@@ -43,6 +44,5 @@ class Event {
   std::optional<Resume> waiter_;
 };
 
-}  // namespace net
 }  // namespace v0
 }  // namespace gw

@@ -155,6 +155,7 @@ void ContextAccess::end(Context& c) {
   c.client_scheme_ = "http";
   c.bytes_sent_ = c.bytes_received_ = 0;
   c.ended_steady_ = {};
+  c.on_abandoned_ = nullptr;
   c.entered_ = 0;
   c.arena_.clear();
 }

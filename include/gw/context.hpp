@@ -34,6 +34,10 @@ class Host {
   virtual Task<Result<Response>> send(const Upstream& upstream, Request request) = 0;
   /// Lowers the limit of the client's body to `limit` bytes; answers 413 if it is known to be larger.
   virtual void limit_body([[maybe_unused]] std::uint64_t limit) {}
+  /// A coroutine beside stages and handler begins to read the client's body, or has ended that. The request does not end in between. Once
+  /// the response is sent, what is still to be read fails.
+  virtual void begin_reading() {}
+  virtual void end_reading() {}
   /// Takes one line; must not throw.
   virtual void log(LogLevel level, std::string_view line) = 0;
   /// What the gateway has counted, in the Prometheus text format or in OpenMetrics.
@@ -176,6 +180,8 @@ class GW_EXPORT Context {
   std::uint64_t bytes_received_ = 0;
   std::uint64_t id_seed_ = 0;
   std::uint64_t id_number_ = 0;
+  void (*on_abandoned_)(void*) = nullptr;
+  void* on_abandoned_self_ = nullptr;
   std::size_t entered_ = 0;  // the stage that the pipeline has come to; tells a second next() from the first
   mutable std::string_view id_;
   std::vector<std::pair<const char*, std::shared_ptr<void>>> slots_;
@@ -222,6 +228,17 @@ struct ContextAccess {
   static void add_bytes_received(Context& c, std::uint64_t n) { c.bytes_received_ += n; }
   static std::size_t& entered(Context& c) { return c.entered_; }
   static Host* host(Context& c) { return c.host_; }
+  /// Has `call(self)` called when nobody waits for the response any more: the client has left, or the gateway gives the request up.
+  /// One call at a time, until the request ends; null for none.
+  static void on_abandoned(Context& c, void (*call)(void* self), void* self) {
+    c.on_abandoned_ = call;
+    c.on_abandoned_self_ = self;
+  }
+  /// Nobody does: says so to whoever wants to know, and to the source of a response that is being sent.
+  static void abandon(Context& c) {
+    if (c.on_abandoned_) c.on_abandoned_(c.on_abandoned_self_);
+    if (c.head_sent_) c.res.body.cancel();
+  }
   static Arena& arena(Context& c) { return c.arena_; }
 };
 

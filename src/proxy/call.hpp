@@ -41,7 +41,7 @@ class Caller {
 /// uploads before its memory is used for another one.
 struct Calls {
   std::vector<Call*> running;   ///< those whose response was not read or dropped yet, too
-  int uploads = 0;              ///< how many upload
+  int uploads = 0;              ///< how many upload, or read the client's body for somebody else
   Event upload_ended;
 };
 

@@ -262,6 +262,8 @@ bool Connection::answer() {
     sending = s.responder.begin();
   }
   if (sending != Sending::done || s.exchange.calls.uploads > 0 || !s.has_ended) {
+    // What answered at once may still have a body that waits.
+    if (sending == Sending::waiting && !is_watching_) worker_.wheel.arm(patience_, patience);
     spawn(finish_answer(sending, is_tunnel), [this] { go_on(true); });
     return false;
   }

@@ -337,8 +337,16 @@ void Exchange::limit_body(std::uint64_t limit) {
   if (is_body_above(limit)) context.fail(Failure(Error::body_too_large, Origin::client));
 }
 
+void Exchange::begin_reading() { ++calls.uploads; }
+
+void Exchange::end_reading() {
+  --calls.uploads;
+  calls.upload_ended.notify();
+}
+
 void Exchange::abandon(Failure failure) {
   for (Call* call : calls.running) call->abandon(failure);
+  ContextAccess::abandon(context);
 }
 
 void Exchange::stop_uploads() {

@@ -96,6 +96,8 @@ class Exchange final : public detail::Host, private Caller {
 
   Task<Result<Response>> send(const Upstream& upstream, Request request) override;
   void limit_body(std::uint64_t limit) override;
+  void begin_reading() override;
+  void end_reading() override;
   std::string metrics(bool is_openmetrics) override;
   void log(LogLevel level, std::string_view line) override { worker_.shared.log(level, line); }
 

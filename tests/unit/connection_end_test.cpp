@@ -2,6 +2,9 @@
 
 #include "support/proxy_scripts.hpp"
 
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+
 #include <string>
 #include <vector>
 
@@ -158,6 +161,101 @@ TEST_CASE("connection: a client that leaves while the response streams ends the 
     CHECK(upstream->transport().is_closed());
     CHECK(world.counts.complete == 0);
   }
+}
+
+namespace {
+
+/// A response that never comes further than its first piece, and notes that nobody reads on.
+class Endless : public gw::Body::Source {
+ public:
+  explicit Endless(int& cancelled) : cancelled_(cancelled) {}
+  std::optional<gw::Chunk> ready() override { return std::exchange(has_begun_, true) ? std::nullopt : std::optional<gw::Chunk>("one"); }
+  gw::Task<gw::Result<gw::Chunk>> read() override {
+    while (!is_cancelled_) co_await cancelled_now_.wait();
+    co_return gw::Failure(gw::Error::client_gone, gw::Origin::client);
+  }
+  void cancel() override {
+    ++cancelled_;
+    is_cancelled_ = true;
+    // Not at once: who cancels does not expect that the response ends under its hands.
+    asio::post(*io, [this] { cancelled_now_.notify(); });
+  }
+  asio::io_context* io = nullptr;
+
+ private:
+  int& cancelled_;
+  bool has_begun_ = false, is_cancelled_ = false;
+  gw::Event cancelled_now_;
+};
+
+/// The only route is a handler.
+auto only(gw::Handler handler) {
+  return [handler](gw::Config& config) {
+    gw::RouteConfig route;
+    route.rule.kind = gw::RouteRule::Kind::prefix;
+    route.rule.pattern = "/";
+    route.action = gw::HandlerConfig{"", handler, {}};
+    config.routes = {route};
+  };
+}
+
+}  // namespace
+
+TEST_CASE("connection: a client that leaves while a response of a program streams cancels its source") {
+  int cancelled = 0;
+  asio::io_context* io = nullptr;
+  World world(only([&](gw::Context& c) {
+    auto source = std::make_unique<Endless>(cancelled);
+    source->io = io;
+    gw::Response response(200);
+    response.body = gw::Body(std::move(source));
+    c.reply(std::move(response));
+  }));
+  io = &world.worker.io;
+  const auto client = world.client();
+  client->receive(get);
+  client->receive_end();
+  world.run();
+  CHECK(cancelled == 1);
+  CHECK(client->is_closed());
+}
+
+TEST_CASE("connection: a client that leaves while a handler waits is told to whom that matters, once") {
+  int told = 0;
+  gw::Event left;
+  const auto tell = [&] { ++told, left.notify(); };
+  World world(only([&](gw::Context& c) -> gw::Task<int> {
+    gw::detail::ContextAccess::on_abandoned(c, [](void* f) { (*static_cast<decltype(tell)*>(f))(); }, const_cast<void*>(static_cast<const void*>(&tell)));
+    while (told == 0) co_await left.wait();
+    co_return 204;
+  }));
+  const auto client = world.client();
+  client->receive(get);
+  client->receive_end();
+  world.run();
+  CHECK(told == 1);
+}
+
+TEST_CASE("connection: what reads the content beside a handler ends before the request does") {
+  std::vector<std::string> order;
+  World world(only([&](gw::Context& c) {
+    gw::detail::Host& host = *gw::detail::ContextAccess::host(c);
+    host.begin_reading();
+    const auto read = [](gw::Context& of, gw::detail::Host& from, std::vector<std::string>& to) -> gw::Task<> {
+      const gw::Result<std::string> text = co_await of.req.body.text(1000);
+      to.push_back(text ? *text : text.error().code.message());
+      from.end_reading();
+    };
+    asio::co_spawn(world.worker.io, read(c, host, order), asio::detached);
+    return 200;
+  }));
+  const auto client = world.client();
+  leaves_after_answer(*client);
+  client->receive("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
+  world.run();
+  CHECK(read_responses(client->written()).at(0).status == 200);
+  CHECK(order == std::vector<std::string>{gw::make_error_code(gw::Error::client_gone).message()});
+  CHECK(world.counts.done == 1);
 }
 
 TEST_CASE("connection: draining answers what was asked, and closes what is idle") {

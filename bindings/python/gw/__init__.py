@@ -17,6 +17,6 @@ from ._gateway import Gateway, Route, Server, Upstream, stage
 from ._gw import version as __version__
 from ._message import Context, Headers, Request, Response
 
-_gw.raise_config_errors_as(ConfigError)
+_gw.raise_errors_as(ConfigError, Error)
 
 __all__ = ["ConfigError", "Context", "Error", "Gateway", "Headers", "Problem", "Request", "Response", "Route", "Server", "Upstream", "__version__", "stage"]

@@ -1,113 +1,166 @@
-"""The threads and the event loop that do what workers ask of Python."""
+"""Where what workers ask of Python is done: plain functions on threads, coroutines on an event loop."""
 from __future__ import annotations
 
 import asyncio
-import inspect
 import itertools
 import logging
 import os
 import threading
-from collections.abc import Callable
-from typing import Any, Optional, Union, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, Optional, Union
 
 from . import _gw
-from ._message import Context, response_of
+from ._errors import Error
+from ._message import response_of
 
-Handler = Callable[[Context], Any]
 log = logging.getLogger("gw")
 THREADS = min(32, (os.cpu_count() or 1) + 4)
+HANDLE, STAGE, DONE, RESUMED, GONE, PULL, DROP, OVER = _gw.HANDLE, _gw.STAGE, _gw.DONE, _gw.RESUMED, _gw.GONE, _gw.PULL, _gw.DROP, _gw.OVER
+#: Answers a call; of a handler that waits, a coroutine that does.
+Plain = Callable[[_gw.Call], None]
+Waiting = Callable[[_gw.Call], Coroutine[Any, Any, None]]
 
 
 class Crossing:
-    """Does calls of handlers: plain functions on threads, coroutine functions on an event loop of its own."""
+    """The handlers and stages of a gateway, and the threads and the loop that run them."""
 
     def __init__(self) -> None:
         self.plain, self.waiting = _gw.Queue(), _gw.Queue()
-        self._handlers: list[Handler] = []
-        self._streams: dict[int, Any] = {}
+        self.streams: dict[int, Any] = {}              # of responses, by number
+        self.states: dict[int, dict[str, Any]] = {}    # of requests, by number
+        self.live: dict[int, Callable[[], None]] = {}  # what to call when nobody waits any more for a request
+        self.lifespans: list[Any] = []                 # of applications
+        self._plain: list[Plain] = []
+        self._waiting: list[Waiting] = []
+        self._done: dict[int, Callable[[_gw.Call], Any]] = {}
         self._numbers = itertools.count()
+        self._futures: dict[int, asyncio.Future[None]] = {}
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # the loop itself would not keep them
+        self._outbox = _gw.Outbox()
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._loop_thread: Optional[threading.Thread] = None
         self._is_closed = False
 
-    def add(self, handler: Handler) -> tuple[int, _gw.Queue]:
-        """The number of a handler, and where its calls go."""
-        self._handlers.append(handler)
-        is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))
-        return len(self._handlers) - 1, self.waiting if is_async else self.plain
+    def add_plain(self, handler: Plain) -> int:
+        self._plain.append(handler)
+        return len(self._plain) - 1
 
-    def start(self) -> None:
-        """Starts threads, unless they run or there is nothing to do for them."""
+    def add_waiting(self, handler: Waiting) -> int:
+        """A handler or stage that is a coroutine function."""
+        self._waiting.append(handler)
+        return len(self._waiting) - 1
+
+    def add_done(self, number: int, hook: Callable[[_gw.Call], Any]) -> None:
+        """What is told when a request is over, for a stage that has a number."""
+        self._done[number] = hook
+
+    # Life.
+
+    def start(self, loop: Optional[asyncio.AbstractEventLoop] = None) -> None:
+        """Starts what is needed and does not run yet. Coroutines run on `loop`, the caller's, or on one of their own."""
         with self._lock:
-            if self._threads or not self._handlers or self._is_closed:
+            if self._is_closed or not (self._plain or self._waiting):
                 return
-            work = [(self._run, "gw-%d" % i) for i in range(THREADS)] + [(self._run_loop, "gw-asyncio")]
-            self._threads = [threading.Thread(target=target, name=name, daemon=True) for target, name in work]
-        for thread in self._threads:
-            thread.start()
+            # Both are needed by either: a coroutine may answer with a plain generator, and the other way round.
+            if not self._threads:
+                self._threads = [threading.Thread(target=self._run, name="gw-%d" % i, daemon=True) for i in range(THREADS)]
+                for thread in self._threads:
+                    thread.start()
+            if loop is not None or self._loop is None:
+                self._start_loop(loop)
+
+    def _start_loop(self, loop: Optional[asyncio.AbstractEventLoop]) -> None:
+        if loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._loop_thread = threading.Thread(target=self._run_loop, args=(self._loop,), name="gw-asyncio", daemon=True)
+            self._loop_thread.start()
+            return
+        if self._loop is not None:
+            self._end_own_loop()
+        self._loop = loop
+        self._enter(loop)
+
+    def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on `loop`, whose thread this is, does what there is to do."""
+        flush = self._outbox.flush
+        self._outbox.open(lambda: loop.call_soon(flush))  # behind what else the loop has to do now
+        loop.add_reader(self.waiting.descriptor(), self._drain)
+        loop.call_soon(self._drain)
+
+    def leave_loop(self) -> None:
+        """The caller's loop is not used any more. On it."""
+        if self._loop is not None:
+            self._loop.remove_reader(self.waiting.descriptor())
+            self._outbox.close()
+        self._loop = None
+
+    def _end_own_loop(self) -> None:
+        loop, thread = self._loop, self._loop_thread
+        self._loop = self._loop_thread = None
+        if loop is not None and thread is not None:
+            try:
+                loop.call_soon_threadsafe(loop.stop)
+            except RuntimeError:  # it is closed
+                pass
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def run_lifespans(self, begin: bool) -> None:
+        """Begins or ends those of all applications on the loop of their own, and waits for it."""
+        if self.lifespans and self._loop is not None and self._loop_thread is not None:
+            asyncio.run_coroutine_threadsafe(self.begin_lifespans() if begin else self.end_lifespans(), self._loop).result()
+
+    async def begin_lifespans(self) -> None:
+        for lifespan in self.lifespans:
+            await lifespan.begin()
+
+    async def end_lifespans(self) -> None:
+        for lifespan in reversed(self.lifespans):
+            await lifespan.end()
 
     def close(self) -> None:
-        """Ends the threads; requests that wait for them get 500. Not on one of them."""
+        """Ends threads and loop; requests that wait for them get 500. Not on one of them."""
         self.end()
         for thread in self._threads:
             thread.join()
 
     def end(self) -> None:
-        """The same without waiting for it."""
+        """The same without waiting for the threads."""
         with self._lock:
+            if self._is_closed:
+                return
             self._is_closed = True
         self.plain.close()
         self.waiting.close()
-        os.eventfd_write(self.waiting.descriptor(), 1)
+        self._end_own_loop()
 
     # Plain functions, and what they give piece by piece.
 
     def _run(self) -> None:
-        has_done_one = False
-        while (item := self.plain.take(has_done_one)) is not None:
-            has_done_one = True
-            if isinstance(item, _gw.Call):
+        take, hand, handlers = self.plain.take, _gw.Hand(), self._plain
+        while (item := take(hand)) is not None:
+            kind, number, call = item
+            if kind == HANDLE:
                 try:
-                    self._reply(item, self._handlers[item.handler](Context(item)))
-                except BaseException:
-                    fail(item, "the handler of %s %s" % (item.method, item.target))
-            elif isinstance(item, _gw.Pull):
+                    handlers[number](call)
+                except BaseException as error:
+                    fail(call, error)
+            elif kind == PULL:
                 try:
-                    stream = self._streams[item.stream]
+                    stream = self.streams[number]
                     while (piece := next(stream, None)) is not None and not piece:
                         pass  # an empty piece is not the end
-                    self._give(item, piece)
-                except BaseException:
-                    fail(item, "what gives a response piece by piece")
-            else:
-                self._drop(item)
+                    give(call, piece)
+                except BaseException as error:
+                    cut(call, error)
+            elif kind == DROP:
+                self._drop(number)
+            call = item = None  # type: ignore[assignment]  # or the request would stay until the next one
 
-    def _reply(self, call: _gw.Call, value: object) -> None:
-        if isinstance(value, int) and not isinstance(value, bool):
-            call.reply_status(value)
-            return
-        response = response_of(value)
-        if isinstance(response.body, (str, bytes)):
-            call.reply(response.status, response.headers, response.body)
-            return
-        is_async = hasattr(response.body, "__aiter__")
-        number = next(self._numbers)
-        self._streams[number] = response.body.__aiter__() if hasattr(response.body, "__aiter__") else iter(response.body)
-        try:
-            call.reply_stream(response.status, response.headers, number, self.waiting if is_async else self.plain)
-        except BaseException:
-            del self._streams[number]
-            raise
-
-    @staticmethod
-    def _give(pull: _gw.Pull, piece: Union[str, bytes, None]) -> None:
-        if piece is None:
-            pull.end()
-        else:
-            pull.give(piece)
-
-    def _drop(self, drop: _gw.Drop) -> Any:
-        stream = self._streams.pop(drop.stream, None)
+    def _drop(self, number: int) -> Any:
+        stream = self.streams.pop(number, None)
         close = getattr(stream, "close", None)
         if close is not None:
             try:
@@ -116,63 +169,194 @@ class Crossing:
                 log.exception("the end of what gave a response has raised")
         return stream
 
-    # Coroutine functions.
+    # Answers.
 
-    def _run_loop(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        tasks: set[asyncio.Task[None]] = set()
-        over = loop.create_future()
-
-        def drain() -> None:
-            for item in self.waiting.take_all():
-                task = loop.create_task(self._do(item))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
-            if self._is_closed and not over.done():
-                over.set_result(None)
-
-        loop.add_reader(self.waiting.descriptor(), drain)
-        drain()
-        await over
-        loop.remove_reader(self.waiting.descriptor())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _do(self, item: Union[_gw.Call, _gw.Pull, _gw.Drop]) -> None:
-        if isinstance(item, _gw.Call):
-            try:
-                self._reply(item, await self._handlers[item.handler](Context(item)))
-            except BaseException:
-                fail(item, "the handler of %s %s" % (item.method, item.target))
-        elif isinstance(item, _gw.Pull):
-            try:
-                self._give(item, await next_piece(self._streams[item.stream]))
-            except BaseException:
-                fail(item, "what gives a response piece by piece")
+    def reply(self, call: _gw.Call, value: object) -> None:
+        """Answers with what a handler gave."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            call.reply_status(value)
+            return
+        response = response_of(value)
+        if isinstance(response.body, (str, bytes)):
+            call.reply(response.status, response.headers, response.body)
+        elif hasattr(response.body, "__aiter__"):
+            self.reply_stream(call, response.status, response.headers, AsyncStream(self, response.body))
         else:
-            stream = self._drop(item)
-            if hasattr(stream, "aclose"):
+            self.reply_stream(call, response.status, response.headers, iter(response.body))
+
+    def reply_stream(self, call: _gw.Call, status: int, headers: Any, stream: Any) -> int:
+        """Answers with what `stream` gives: an iterator, or on the loop something with `pull`. Its number."""
+        number = next(self._numbers)
+        self.streams[number] = stream
+        try:
+            call.reply_stream(status, headers, number, self.waiting if hasattr(stream, "pull") else self.plain)
+        except BaseException:
+            del self.streams[number]
+            raise
+        return number
+
+    # Coroutines.
+
+    def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        self._enter(loop)
+        try:
+            loop.run_forever()
+            loop.remove_reader(self.waiting.descriptor())
+            self._outbox.close()
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    def _drain(self) -> None:
+        if self._loop is None:
+            return
+        loop, waiting, tasks, numbers = self._loop, self._waiting, self._tasks, self._numbers
+        for kind, number, call in self.waiting.take_all():
+            if kind == HANDLE or kind == STAGE:
+                key = next(numbers)
+                tasks[key] = asyncio.Task(self._answer(waiting[number], call, key), loop=loop)
+            elif kind == RESUMED:
+                future = self._futures.pop(number, None)
+                if future is not None and not future.done():
+                    future.set_result(None)
+            elif kind == PULL:
                 try:
-                    await stream.aclose()
-                except Exception:
-                    log.exception("the end of what gave a response has raised")
+                    self.streams[number].pull(call)
+                except BaseException as error:
+                    cut(call, error)
+            elif kind == DROP:
+                stream = self._drop(number)
+                if hasattr(stream, "aclose"):
+                    self.spawn(self._close(stream))
+            elif kind == DONE:
+                self._tell_done(number, call)
+            elif kind == GONE:
+                gone = self.live.get(call.number)
+                if gone is not None:
+                    gone()
+            elif kind == OVER:
+                self.states.pop(number, None)
+
+    async def _answer(self, answer: Waiting, call: _gw.Call, key: int) -> None:
+        try:
+            await answer(call)
+        except BaseException as error:
+            fail(call, error)
+        finally:
+            del self._tasks[key]
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Runs something else on the loop. On the loop."""
+        assert self._loop is not None
+        key = next(self._numbers)
+        self._tasks[key] = self._loop.create_task(coroutine)
+        self._tasks[key].add_done_callback(lambda _: self._tasks.pop(key))
+
+    def _tell_done(self, number: int, call: _gw.Call) -> None:
+        try:
+            waiting = self._done[number](call)
+        except Exception:
+            log.exception("a done hook has raised")
+            waiting = None
+        if waiting is None:
+            call.end()
+        else:
+            self.spawn(self._finish_done(waiting, call))
+
+    async def _finish_done(self, waiting: Coroutine[Any, Any, None], call: _gw.Call) -> None:
+        try:
+            await waiting
+        except Exception:
+            log.exception("a done hook has raised")
+        finally:
+            call.end()
+
+    async def _close(self, stream: Any) -> None:
+        try:
+            await stream.aclose()
+        except Exception:
+            log.exception("the end of what gave a response has raised")
+
+    async def wait(self, ask: Callable[[int], None]) -> None:
+        """Has `ask` ask a worker under a number, and waits for what comes of it."""
+        number = next(self._numbers)
+        future = asyncio.get_running_loop().create_future()
+        self._futures[number] = future
+        try:
+            ask(number)
+            await future
+        finally:
+            self._futures.pop(number, None)
+
+    def state(self, call: _gw.Call) -> dict[str, Any]:
+        """What stages and handlers keep for the request."""
+        number = call.number
+        state = self.states.get(number)
+        if state is None:
+            call.keep()
+            state = self.states.setdefault(number, {})
+        return state
 
 
-def fail(item: Union[_gw.Call, _gw.Pull], what: str) -> None:
-    """Logs the exception that is being handled, and lets the request fail."""
-    log.exception("%s has raised", what)
-    item.fail()
+class AsyncStream:
+    """Pieces of a response that come from an asynchronous iterable."""
+
+    def __init__(self, crossing: Crossing, pieces: Any) -> None:
+        self._crossing, self._iterator = crossing, pieces.__aiter__()
+
+    def pull(self, call: _gw.Call) -> None:
+        self._crossing.spawn(self._pull(call))
+
+    async def _pull(self, call: _gw.Call) -> None:
+        try:
+            while not (piece := await self._iterator.__anext__()):
+                pass  # an empty piece is not the end
+        except StopAsyncIteration:
+            piece = None
+        except BaseException as error:
+            return cut(call, error)
+        try:
+            give(call, piece)
+        except BaseException as error:
+            cut(call, error)
+
+    async def aclose(self) -> None:
+        if hasattr(self._iterator, "aclose"):
+            await self._iterator.aclose()
 
 
-async def next_piece(iterator: Any) -> Optional[Union[str, bytes]]:
-    """Nothing: the end."""
+def give(call: _gw.Call, piece: Union[str, bytes, None]) -> None:
+    """Gives a piece of a response; none: it ends."""
     try:
-        while not (piece := await iterator.__anext__()):
-            pass  # an empty piece is not the end
-        return cast(Union[str, bytes], piece)
-    except StopAsyncIteration:
-        return None
+        if piece is None:
+            call.finish(True)
+        else:
+            call.give(piece)
+    except Error:
+        pass  # the client has left
+
+
+def fail(call: _gw.Call, error: BaseException) -> None:
+    """Logs an exception of user code, and lets the request fail."""
+    try:
+        # Content that could not be read has been the client's fault, who is told so.
+        if not (isinstance(error, Error) and error.status is not None):
+            log.error("the handler of %s %s has raised", call.method, call.target, exc_info=error)
+        call.fail()
+    except Error:
+        pass  # it is over, or answered
+
+
+def cut(call: _gw.Call, error: BaseException) -> None:
+    """The same for what gives a response piece by piece."""
+    log.error("what gives a response piece by piece has raised", exc_info=error)
+    try:
+        call.finish(False)
+    except Error:
+        pass

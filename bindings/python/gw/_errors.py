@@ -1,5 +1,5 @@
 """What setup and traffic raise."""
-from typing import NamedTuple, Union
+from typing import NamedTuple, Optional, Union
 
 
 class Problem(NamedTuple):
@@ -17,7 +17,11 @@ class Problem(NamedTuple):
 
 
 class Error(Exception):
-    """Something that gw cannot do now."""
+    """Something that gw cannot do now. `status`: the one that a client gets who is to blame for it, such as 413; else none."""
+
+    def __init__(self, message: str, status: Optional[int] = None) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class ConfigError(Error, ValueError):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import inspect
 import json
 import os
 import signal
@@ -14,16 +15,20 @@ from types import TracebackType
 from typing import Any, Optional, TypeVar, Union
 
 from . import _gw
-from ._crossing import Crossing, Handler
+from ._asgi import Application as AsgiApplication, Asgi
+from ._crossing import Crossing, Plain, Waiting
 from ._errors import Error
-from ._message import Pairs, Response
+from ._message import Context, Pairs, Response, encode
+from ._stage import is_middleware, runner_of
+from ._wsgi import Application as WsgiApplication, Wsgi
 
 F = TypeVar("F", bound=Callable[..., Any])
-#: A stage: a name that a file or `define` knows, or what `gw.rate_limit(...)` and its like give.
-Stage = Union[str, dict[str, Any]]
+Handler = Callable[[Context], Any]
+#: A stage: a name that a file or `define` knows, what `gw.stage(...)` gives, `async def f(c, next)`, or an object with request(c), response(c), done(c).
+Stage = Any
 
 
-def stage(name: str, **options: Any) -> Stage:
+def stage(name: str, **options: Any) -> Union[str, dict[str, Any]]:
     """The stage of this name with its options: `gw.stage("rate_limit", rate=100, per="1s")`."""
     return {name: options} if options else name
 
@@ -40,6 +45,8 @@ class Route:
 
     def __init__(self, gateway: Gateway, config: dict[str, Any]) -> None:
         self._gateway, self._config = gateway, config
+        self._reads_pieces = False
+        self._application: Union[Asgi, Wsgi, None] = None
 
     def _set(self, key: str, value: Any) -> Route:
         self._gateway._check_building()
@@ -70,11 +77,14 @@ class Route:
 
     def use(self, *stages: Stage) -> Route:
         """Adds stages, run in this order after the gateway's."""
-        return self._add("use", *stages)
+        return self._add("use", *map(self._gateway._stage_of, stages))
 
     def strip_prefix(self) -> Route:
-        """Removes the matched prefix before forwarding."""
-        return self._set("strip_prefix", True)
+        """Removes the matched prefix before forwarding. Of an application it becomes `root_path`, or SCRIPT_NAME."""
+        if self._application is None:
+            return self._set("strip_prefix", True)
+        self._application.depth = len([segment for segment in self._config.get("prefix", "").split("/") if segment])
+        return self
 
     def rewrite(self, to: str) -> Route:
         """Forwards another path: `.rewrite("/v2{rest}")`."""
@@ -118,8 +128,28 @@ class Route:
 
     def handle(self, handler: Union[str, Handler]) -> Route:
         """Answers by a function of a `gw.Context`, plain or `async`, or by the name of one that `define_handler` knows."""
-        name = handler if isinstance(handler, str) else self._gateway._name_of(handler)
+        name = handler if isinstance(handler, str) else self._gateway._name_of(handler, self._reads_pieces)
         return self._set("handler", name)
+
+    def stream(self) -> Route:
+        """The handler that follows reads the content itself: `for piece in c.req`, `async for piece in c.req`."""
+        if "handler" in self._config:
+            raise Error("stream() comes before the handler")
+        self._reads_pieces = True
+        return self
+
+    def asgi(self, application: AsgiApplication) -> Route:
+        """Answers by an application of ASGI 3, on the event loop. It gets the whole path, unless `strip_prefix` says otherwise."""
+        return self._mount(Asgi(application, self._gateway._crossing), application)
+
+    def wsgi(self, application: WsgiApplication) -> Route:
+        """Answers by an application of WSGI, on threads. It gets the whole path, unless `strip_prefix` says otherwise."""
+        return self._mount(Wsgi(application, self._gateway._crossing), application)
+
+    def _mount(self, application: Union[Asgi, Wsgi], what: object) -> Route:
+        self._set("handler", self._gateway._define_action(what, application, True))
+        self._application = application
+        return self.strip_prefix() if self._config.pop("strip_prefix", False) else self
 
     def __call__(self, handler: F) -> F:
         self.handle(handler)
@@ -182,7 +212,8 @@ class Gateway:
         self._inner: Optional[_gw.Gateway] = _gw.Gateway(file)
         self._inner.log_to_stderr()
         self._crossing = Crossing()
-        self._names: dict[int, str] = {}  # of handlers, by identity
+        self._names: dict[tuple[int, bool], str] = {}  # of handlers, by identity
+        self._named = 0
         self._is_running = False
         self._lock = threading.Lock()
         _gateways.add(self)
@@ -242,23 +273,65 @@ class Gateway:
     def use(self, *stages: Stage) -> Gateway:
         """Adds stages that run for every request, before those of its route."""
         self._check_building()
-        self.config.setdefault("use", []).extend(stages)
+        self.config.setdefault("use", []).extend(map(self._stage_of, stages))
+        return self
+
+    def define(self, name: str, stage: Stage) -> Gateway:
+        """Gives a middleware a name that configurations can use: `async def f(c, next)`, or an object with request(c), response(c), done(c)."""
+        self._check_building()
+        around, done = runner_of(stage, self._crossing)
+        number = self._crossing.add_waiting(around or never)
+        if done is not None:
+            self._crossing.add_done(number, done)
+        self._native().define(name, number, around is not None, done is not None, self._crossing.waiting)
         return self
 
     def define_handler(self, name: str, handler: Handler) -> Gateway:
         """Gives a function a name that configurations can use."""
         self._check_building()
-        number, queue = self._crossing.add(handler)
-        self._native().define_handler(name, number, queue)
+        self._define_handler(name, handler, False)
         return self
 
-    def _name_of(self, handler: Handler) -> str:
-        known = self._names.get(id(handler))
-        if known is None:
-            known = "python:%s#%d" % (getattr(handler, "__name__", "handler"), len(self._names))
-            self.define_handler(known, handler)
-            self._names[id(handler)] = known
-        return known
+    def _define_handler(self, name: str, handler: Handler, reads_pieces: bool) -> None:
+        action = waiting_action(handler, self._crossing) if is_waiting(handler) else plain_action(handler, self._crossing)
+        self._define(name, action, reads_pieces)
+
+    def _define(self, name: str, action: Union[Plain, Waiting], reads_pieces: bool) -> None:
+        crossing = self._crossing
+        if is_waiting(action):
+            number, queue = crossing.add_waiting(action), crossing.waiting  # type: ignore[arg-type]
+        else:
+            number, queue = crossing.add_plain(action), crossing.plain  # type: ignore[arg-type]
+        self._native().define_handler(name, number, reads_pieces, queue, crossing.waiting)
+
+    def _define_action(self, what: object, action: Union[Plain, Waiting], reads_pieces: bool) -> str:
+        self._check_building()
+        name = self._new_name(what)
+        self._define(name, action, reads_pieces)
+        return name
+
+    def _new_name(self, what: object) -> str:
+        self._named += 1
+        return "python:%s#%d" % (getattr(what, "__name__", None) or type(what).__name__, self._named)
+
+    def _name_of(self, handler: Handler, reads_pieces: bool) -> str:
+        key = (id(handler), reads_pieces)
+        if key not in self._names:
+            self._check_building()
+            name = self._new_name(handler)
+            self._define_handler(name, handler, reads_pieces)
+            self._names[key] = name
+        return self._names[key]
+
+    def _stage_of(self, stage: Stage) -> Union[str, dict[str, Any]]:
+        """What configurations call a stage."""
+        if isinstance(stage, (str, dict)):
+            return stage
+        if not is_middleware(stage):
+            raise TypeError("a stage is a name, gw.stage(...), `async def f(c, next)`, or an object with request(c), response(c) or done(c), not %r" % (stage,))
+        name = self._new_name(stage)
+        self.define(name, stage)
+        return name
 
     def listen(self, address: str, **options: Any) -> Gateway:
         """Adds a listener: "127.0.0.1:8000", "[::1]:8000", ":8000" (127.0.0.1). Port 0: any free one."""
@@ -280,7 +353,18 @@ class Gateway:
     # Life.
 
     def start(self, address: Optional[str] = None) -> Server:
-        """Serves in the background until the server is stopped; on `address`, too. Installs no signal handlers."""
+        """Serves in the background until the server is stopped; on `address`, too. Installs no signal handlers. Raises `Error` if an application does not start."""
+        self._check_building()
+        self._crossing.start()
+        self._crossing.run_lifespans(True)
+        try:
+            self._start(address)
+        except BaseException:
+            self._crossing.run_lifespans(False)
+            raise
+        return Server(self)
+
+    def _start(self, address: Optional[str]) -> None:
         with self._lock:
             self._check_building()
             before = self.config.get("listen")
@@ -288,7 +372,6 @@ class Gateway:
                 self._listeners().append(address)
             try:
                 self._configure()
-                self._crossing.start()
                 self._native().start()
             except BaseException:
                 self.config.pop("listen", None)
@@ -296,12 +379,12 @@ class Gateway:
                     self.config["listen"] = before
                 raise
             self._is_running = True
-        return Server(self)
 
     def stop(self) -> None:
         """Answers what was read, at most for `timeouts.drain`, and stops. Does nothing if the gateway does not run. Not from a handler."""
         self._native().stop()
         self._is_running = False
+        self._crossing.run_lifespans(False)
 
     def run(self, address: Optional[str] = None) -> None:
         """Serves until SIGTERM or SIGINT, then answers what was read. SIGHUP reloads. A second signal ends the process. On the main thread."""
@@ -332,12 +415,21 @@ class Gateway:
             print("gw: error: reload failed, the old configuration serves on:\n%s" % error, file=sys.stderr)
 
     async def serve(self, address: Optional[str] = None) -> None:
-        """Serves until the task is cancelled; then answers what was read."""
-        server = self.start(address)
+        """Serves until the task is cancelled; then answers what was read. Handlers that are coroutines run on the caller's loop."""
+        crossing = self._crossing
+        self._check_building()
+        crossing.start(asyncio.get_running_loop())
         try:
-            await asyncio.get_running_loop().create_future()
+            await crossing.begin_lifespans()
+            self._start(address)
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                await asyncio.to_thread(self._native().stop)
+                self._is_running = False
         finally:
-            await asyncio.to_thread(server.stop)
+            await crossing.end_lifespans()
+            crossing.leave_loop()
 
     def check(self) -> list[str]:
         """Checks the configuration as `start` does. Raises `ConfigError` with every problem, and returns warnings."""
@@ -368,6 +460,7 @@ class Gateway:
         pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers or [])
         self._configure()
         self._crossing.start()
+        self._crossing.run_lifespans(True)
         status, fields, content = self._native().dispatch(method, target, pairs, body)
         return Response(content, status, fields)
 
@@ -394,6 +487,41 @@ class Gateway:
         """Stops, and ends the threads of handlers. The gateway cannot be used any more."""
         self.stop()
         self._crossing.close()
+
+
+def is_waiting(action: object) -> bool:
+    """Whether it is a coroutine function, or an object that is called as one."""
+    return inspect.iscoroutinefunction(action) or inspect.iscoroutinefunction(getattr(action, "__call__", None))
+
+
+async def never(call: _gw.Call) -> None:
+    """Runs around nothing."""
+
+
+def plain_action(handler: Handler, crossing: Crossing) -> Plain:
+    """Answers calls by a plain function."""
+    state, reply = crossing.state, crossing.reply
+
+    def answer(call: _gw.Call) -> None:
+        value = handler(Context(call, state))
+        if type(value) is dict:  # what handlers mostly give
+            call.reply_content("application/json", encode(value))
+        else:
+            reply(call, value)
+    return answer
+
+
+def waiting_action(handler: Handler, crossing: Crossing) -> Waiting:
+    """The same by a coroutine function."""
+    state, reply, wait = crossing.state, crossing.reply, crossing.wait
+
+    async def answer(call: _gw.Call) -> None:
+        value = await handler(Context(call, state, wait))
+        if type(value) is dict:
+            call.reply_content("application/json", encode(value))
+        else:
+            reply(call, value)
+    return answer
 
 
 def name_of(upstream: Union[str, Upstream]) -> str:

@@ -2,23 +2,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Optional, Union
 from urllib.parse import parse_qs
 
 from . import _gw
+from ._errors import Error
 
 Pairs = list[tuple[str, str]]
+#: Has something ask a worker under a number, and waits for what comes of it.
+Wait = Callable[[Callable[[int], None]], Awaitable[None]]
+#: What is kept for a request.
+State = Callable[[_gw.Call], dict[str, Any]]
 Content = Union[str, bytes, Iterable[Union[str, bytes]], AsyncIterable[Union[str, bytes]]]
 
 
-class Headers(Mapping[str, str]):
-    """Fields in their order. Names are compared without case; `[]` and `get` give the first of a name."""
+class Headers(MutableMapping[str, str]):
+    """Fields in their order. Names are compared without case; `[]` and `get` give the first of a name, setting it replaces all of them."""
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_pairs", "_is_changed")
 
-    def __init__(self, pairs: Pairs) -> None:
-        self._pairs = pairs
+    def __init__(self, pairs: Union[Pairs, None] = None) -> None:
+        self._pairs = pairs if pairs is not None else []
+        self._is_changed = False
 
     def __getitem__(self, name: str) -> str:
         wanted = name.lower()
@@ -27,6 +33,29 @@ class Headers(Mapping[str, str]):
                 return value
         raise KeyError(name)
 
+    def __setitem__(self, name: str, value: str) -> None:
+        wanted = name.lower()
+        places = [i for i, (known, _) in enumerate(self._pairs) if known.lower() == wanted]
+        if not places:
+            return self.add(name, value)
+        self._pairs[places[0]] = (self._pairs[places[0]][0], value)
+        for i in reversed(places[1:]):
+            del self._pairs[i]
+        self._is_changed = True
+
+    def __delitem__(self, name: str) -> None:
+        wanted = name.lower()
+        left = [(known, value) for known, value in self._pairs if known.lower() != wanted]
+        if len(left) == len(self._pairs):
+            raise KeyError(name)
+        self._pairs[:] = left
+        self._is_changed = True
+
+    def add(self, name: str, value: str) -> None:
+        """Adds a field, beside others of the name."""
+        self._pairs.append((name, value))
+        self._is_changed = True
+
     def get_all(self, name: str) -> list[str]:
         wanted = name.lower()
         return [value for known, value in self._pairs if known.lower() == wanted]
@@ -34,6 +63,10 @@ class Headers(Mapping[str, str]):
     def pairs(self) -> Pairs:
         """All fields, also several of a name."""
         return list(self._pairs)
+
+    def edits(self) -> Optional[Pairs]:
+        """All fields if they were changed."""
+        return self._pairs if self._is_changed else None
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(name.lower() for name, _ in self._pairs))
@@ -46,13 +79,14 @@ class Headers(Mapping[str, str]):
 
 
 class Request:
-    """A request of a client. Its content has been read whole, 64 MiB at most."""
+    """A request of a client. Usable until the request is over; then everything raises `gw.Error`."""
 
-    __slots__ = ("_call", "_headers")
+    __slots__ = ("_call", "_wait", "_headers", "_content")
 
-    def __init__(self, call: _gw.Call) -> None:
-        self._call = call
+    def __init__(self, call: _gw.Call, wait: Optional[Wait]) -> None:
+        self._call, self._wait = call, wait
         self._headers: Optional[Headers] = None
+        self._content: Optional[bytes] = None
 
     @property
     def method(self) -> str:
@@ -85,30 +119,78 @@ class Request:
 
     @property
     def headers(self) -> Headers:
-        if self._headers is None:
+        """The fields. What a middleware changes before `next()` is what those behind it see."""
+        if self._headers is None or self._call.is_over:
             self._headers = Headers(self._call.headers)
         return self._headers
 
     @property
     def body(self) -> bytes:
-        return self._call.body
+        """The content. In middleware, and in handlers of a route with `stream()`, coroutines have to `await c.req.read()` before."""
+        if self._content is None or self._call.is_over:
+            if self._call.has_content:
+                self._content = self._call.content
+            elif self._wait is None:
+                self._content = self._call.content + self._call.read_now(True)
+            else:
+                raise Error("the content has not been read: await c.req.read() first")
+        return self._content
 
     @property
     def text(self) -> str:
-        return self._call.body.decode()
+        return self.body.decode()
 
     def json(self) -> Any:
-        return json.loads(self._call.body)
+        return json.loads(self.body)
+
+    async def read(self) -> bytes:
+        """Reads the content, or what is left of it, 64 MiB at most, for coroutines. Those behind a middleware get it, too."""
+        if self._wait is None:
+            raise Error("a plain function has c.req.body")
+        if self._content is None and not self._call.has_content:
+            first = self._call.content
+            await self._wait(lambda number: self._call.read(True, number))
+            self._content = first + self._call.take_piece()
+        return self.body
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The content piece by piece, for plain handlers."""
+        if self._wait is not None:
+            raise Error("a coroutine says `async for`")
+        if first := self._call.content:
+            yield first
+        if self._call.has_content:
+            return
+        while piece := self._call.read_now(False):
+            yield piece
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The same for coroutines."""
+        if self._wait is None:
+            raise Error("a plain function says `for`")
+        if first := self._call.content:
+            yield first
+        while not self._call.has_content:
+            await self._wait(lambda number: self._call.read(False, number))
+            if not (piece := self._call.take_piece()):
+                return
+            yield piece
 
 
 class Context:
-    """One request and what is known about it."""
+    """One request and what is known about it. Usable until the request is over; then everything raises `gw.Error`."""
 
-    __slots__ = ("_call", "req")
+    __slots__ = ("_call", "_wait", "_state", "_req")
 
-    def __init__(self, call: _gw.Call) -> None:
-        self._call = call
-        self.req = Request(call)
+    def __init__(self, call: _gw.Call, state: State, wait: Optional[Wait] = None) -> None:
+        self._call, self._state, self._wait = call, state, wait
+        self._req: Optional[Request] = None
+
+    @property
+    def req(self) -> Request:
+        if self._req is None:
+            self._req = Request(self._call, self._wait)
+        return self._req
 
     @property
     def params(self) -> dict[str, str]:
@@ -140,9 +222,24 @@ class Context:
         return self._call.client_scheme
 
     @property
+    def is_peer_trusted(self) -> bool:
+        """Whether the listener trusts the peer: then it may say who the client is."""
+        return self._call.is_peer_trusted
+
+    @property
     def consumer(self) -> str:
         """Who authenticated; empty if nobody did."""
         return self._call.consumer
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the request began, when it came here."""
+        return self._call.elapsed
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What middleware and handlers keep for this request, and tell each other."""
+        return self._state(self._call)
 
 
 class Response:
@@ -172,6 +269,10 @@ class Response:
         return "Response(status=%d, headers=%r, body=%r)" % (self.status, self.headers, self.body)
 
 
+#: The JSON text of a value.
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _has(pairs: Pairs, name: str) -> bool:
     return any(known.lower() == name for known, _ in pairs)
 
@@ -188,7 +289,7 @@ def response_of(value: object) -> Response:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return Response(bytes(value), headers=[("Content-Type", "application/octet-stream")])
     if isinstance(value, (dict, list)):
-        return Response(json.dumps(value, ensure_ascii=False, separators=(",", ":")), headers=[("Content-Type", "application/json")])
+        return Response(encode(value), headers=[("Content-Type", "application/json")])
     if hasattr(value, "__aiter__") or hasattr(value, "__next__"):
         return Response(value, headers=[("Content-Type", "application/octet-stream")])  # type: ignore[arg-type]
     raise TypeError("a handler returns str, bytes, dict, list, a status, gw.Response or a generator, not %s" % type(value).__name__)

@@ -1,5 +1,6 @@
 /// \file
 /// The extension module `gw._gw`: gateways, and the requests that cross to Python. What users see of it is made in bindings/python/gw.
+#include "bind.hpp"
 #include "call.hpp"
 
 #include <nanobind/nanobind.h>
@@ -53,15 +54,6 @@ gw::Config parse(const std::string& json) {
   return config;
 }
 
-std::string text_of(nb::handle bytes_or_str, const char* what) {
-  if (nb::isinstance<nb::bytes>(bytes_or_str)) {
-    const auto bytes = nb::borrow<nb::bytes>(bytes_or_str);
-    return {bytes.c_str(), bytes.size()};
-  }
-  if (nb::isinstance<nb::str>(bytes_or_str)) return nb::cast<std::string>(bytes_or_str);
-  throw nb::type_error((std::string(what) + " must be bytes or str").c_str());
-}
-
 // A gateway and what it needs of Python.
 class PyGateway {
  public:
@@ -81,8 +73,11 @@ class PyGateway {
   }
 
   void log_to_stderr() { gateway_->log_to(gw_python::log_to_stderr); }
-  void define_handler(const std::string& name, std::size_t handler, std::shared_ptr<Queue> queue) {
-    gateway_->define_handler(name, python_handler(handler, std::move(queue)));
+  void define_handler(const std::string& name, std::size_t number, bool in_pieces, std::shared_ptr<Queue> queue, std::shared_ptr<Queue> loop) {
+    gateway_->define_handler(name, python_handler(number, in_pieces ? Reading::pieces : Reading::whole, std::move(queue), std::move(loop)));
+  }
+  void define(const std::string& name, std::size_t number, bool is_around, bool has_done, std::shared_ptr<Queue> loop) {
+    gateway_->define(name, python_stage(name, number, is_around, has_done, std::move(loop)));
   }
   void configure(const std::string& json) { gateway_->config() = with(json); }
   void apply(const std::string& json) {
@@ -113,20 +108,19 @@ class PyGateway {
     return texts;
   }
   std::string routes() { return to_text(gateway_->routes()); }
-  std::string explain(const std::string& method, const std::string& target, const Pairs& headers, const std::string& peer) {
+  std::string explain(const std::string& method, const std::string& target, nb::handle headers, const std::string& peer) {
     const gw::Request request = request_of(method, target, headers, "");
     const nb::gil_scoped_release released;
     return gateway_->explain(request, peer).json();
   }
-  nb::tuple dispatch(const std::string& method, const std::string& target, const Pairs& headers, nb::handle body) {
+  nb::tuple dispatch(const std::string& method, const std::string& target, nb::handle headers, nb::handle body) {
     gw::Request request = request_of(method, target, headers, text_of(body, "a body"));
     gw::Response response;
     {
       const nb::gil_scoped_release released;
       response = gateway_->dispatch(std::move(request));
     }
-    nb::list fields;
-    for (const gw::Headers::Field& field : response.headers) fields.append(nb::make_tuple(std::string(field.name), std::string(field.value)));
+    nb::list fields = pairs_of(response.headers);
     const std::string_view content = response.body.text();
     return nb::make_tuple(response.status, fields, nb::bytes(content.data(), content.size()));
   }
@@ -160,11 +154,11 @@ class PyGateway {
     return all;
   }
 
-  static gw::Request request_of(const std::string& method, const std::string& target, const Pairs& headers, std::string body) {
+  static gw::Request request_of(const std::string& method, const std::string& target, nb::handle headers, std::string body) {
     const auto known = gw::parse_method(method);
     if (!known) throw std::invalid_argument("unknown method: " + method);
     gw::Request request(*known, target, std::move(body));
-    for (const auto& [name, value] : headers) request.headers.add(name, value);
+    request.headers = fields_of(headers);
     return request;
   }
 
@@ -173,39 +167,8 @@ class PyGateway {
   std::optional<gw::Server> server_;
 };
 
-template <class T>
-void done(T& item) {
-  item.is_done = true;
-  item.resume();
-}
-
-template <class T>
-void expect_open(const T& item) {
-  if (item.is_done) throw nb::value_error("this was answered already");
-}
-
-void reply(Call& call, int status, const Pairs& headers, nb::handle body) {
-  expect_open(call);
-  gw::Response response(status);
-  response.headers.clear();
-  for (const auto& [name, value] : headers) response.headers.add(name, value);
-  response.body = gw::Body(text_of(body, "a body"));
-  call.response = std::move(response);
-  done(call);
-}
-
-void reply_stream(Call& call, int status, const Pairs& headers, std::size_t stream, std::shared_ptr<Queue> queue) {
-  expect_open(call);
-  gw::Response response(status);
-  response.headers.clear();
-  for (const auto& [name, value] : headers) response.headers.add(name, value);
-  response.body = python_body(stream, std::move(queue));
-  call.response = std::move(response);
-  done(call);
-}
-
-// From now on a ConfigError is this exception, which takes a list of tuples.
-void raise_config_errors_as(nb::object error) {
+// From now on these C++ exceptions are those of Python: a ConfigError has a list of tuples, an Error a message, and a status if it has one.
+void raise_errors_as(nb::object config_error, nb::object error) {
   nb::register_exception_translator(
       [](const std::exception_ptr& p, void* type) {
         try {
@@ -214,6 +177,17 @@ void raise_config_errors_as(nb::object error) {
           nb::list problems;
           for (const gw::Problem& problem : e.problems()) problems.append(nb::make_tuple(problem.place.file, problem.place.line, problem.place.column, problem.place.path, problem.what));
           PyErr_SetObject(static_cast<PyObject*>(type), problems.ptr());
+        }
+      },
+      config_error.release().ptr());
+  nb::register_exception_translator(
+      [](const std::exception_ptr& p, void* type) {
+        try {
+          std::rethrow_exception(p);
+        } catch (const ContentError& e) {
+          PyErr_SetObject(static_cast<PyObject*>(type), nb::make_tuple(e.what(), e.status).ptr());
+        } catch (const CallError& e) {
+          PyErr_SetString(static_cast<PyObject*>(type), e.what());
         }
       },
       error.release().ptr());
@@ -226,79 +200,17 @@ NB_MODULE(_gw, m) {
   using namespace gw_python;
   // Gateways that are global live until the process ends.
   nb::set_leak_warnings(false);
-  m.def("raise_config_errors_as", &raise_config_errors_as, "type"_a, nb::sig("def raise_config_errors_as(type: type[Exception]) -> None"));
+  m.def("raise_errors_as", &raise_errors_as, "config_error"_a, "error"_a, nb::sig("def raise_errors_as(config_error: type[Exception], error: type[Exception]) -> None"));
   m.attr("version") = GW_VERSION;
 
-  nb::class_<Item>(m, "Item");
-  nb::class_<Call, Item>(m, "Call")
-      .def_ro("handler", &Call::handler)
-      .def_ro("method", &Call::method)
-      .def_ro("target", &Call::target)
-      .def_ro("path", &Call::path)
-      .def_ro("query", &Call::query)
-      .def_ro("authority", &Call::authority)
-      .def_ro("route", &Call::route)
-      .def_ro("id", &Call::id)
-      .def_ro("client_address", &Call::client_address)
-      .def_ro("peer_address", &Call::peer_address)
-      .def_ro("client_scheme", &Call::client_scheme)
-      .def_ro("consumer", &Call::consumer)
-      .def_prop_ro("body", [](const Call& c) { return nb::bytes(c.body.data(), c.body.size()); })
-      // Octets above ASCII are Latin-1, as everywhere in Python's HTTP.
-      .def_prop_ro("headers", [](const Call& c) {
-        nb::list all;
-        for (const auto& [name, value] : c.headers)
-          all.append(nb::make_tuple(nb::steal<nb::str>(PyUnicode_DecodeLatin1(name.data(), static_cast<Py_ssize_t>(name.size()), nullptr)),
-                                    nb::steal<nb::str>(PyUnicode_DecodeLatin1(value.data(), static_cast<Py_ssize_t>(value.size()), nullptr))));
-        return all;
-      }, nb::sig("def headers(self) -> list[tuple[str, str]]"))
-      .def_prop_ro("params", [](const Call& c) {
-        nb::dict all;
-        for (const auto& [name, value] : c.params)
-          all[nb::str(name.data(), name.size())] = nb::steal<nb::str>(PyUnicode_DecodeUTF8(value.data(), static_cast<Py_ssize_t>(value.size()), "surrogateescape"));
-        return all;
-      }, nb::sig("def params(self) -> dict[str, str]"))
-      .def("reply", &reply, "status"_a, "headers"_a, "body"_a)
-      .def("reply_stream", &reply_stream, "status"_a, "headers"_a, "stream"_a, "queue"_a)
-      .def("reply_status", [](Call& call, int status) {
-        expect_open(call);
-        call.response = gw::Response(status);
-        done(call);
-      }, "status"_a)
-      .def("fail", [](Call& call) {
-        expect_open(call);
-        done(call);
-      });
-  nb::class_<Pull, Item>(m, "Pull")
-      .def_ro("stream", &Pull::stream)
-      .def("give", [](Pull& pull, nb::handle piece) {
-        expect_open(pull);
-        pull.piece = text_of(piece, "a piece");
-        done(pull);
-      }, "piece"_a)
-      .def("end", [](Pull& pull) {
-        expect_open(pull);
-        done(pull);
-      })
-      .def("fail", [](Pull& pull) {
-        expect_open(pull);
-        pull.has_failed = true;
-        done(pull);
-      });
-  nb::class_<Drop, Item>(m, "Drop").def_ro("stream", &Drop::stream);
-
-  nb::class_<Queue>(m, "Queue")
-      .def(nb::new_([] { return std::make_shared<Queue>(); }))
-      .def("take", &Queue::take, "has_done_one"_a, nb::call_guard<nb::gil_scoped_release>(), nb::sig("def take(self, has_done_one: bool) -> Call | Pull | Drop | None"))
-      .def("take_all", &Queue::take_all, nb::sig("def take_all(self) -> list[Call | Pull | Drop]"))
-      .def("descriptor", &Queue::descriptor)
-      .def("close", &Queue::close, nb::call_guard<nb::gil_scoped_release>());
+  bind_calls(m);
 
   nb::class_<PyGateway>(m, "Gateway")
       .def(nb::init<std::optional<std::string>>(), "file"_a = nb::none())
       .def("leak", &PyGateway::leak)
       .def("log_to_stderr", &PyGateway::log_to_stderr)
-      .def("define_handler", &PyGateway::define_handler, "name"_a, "handler"_a, "queue"_a)
+      .def("define_handler", &PyGateway::define_handler, "name"_a, "number"_a, "in_pieces"_a, "queue"_a, "loop"_a)
+      .def("define", &PyGateway::define, "name"_a, "number"_a, "is_around"_a, "has_done"_a, "loop"_a)
       .def("configure", &PyGateway::configure, "json"_a)
       .def("apply", &PyGateway::apply, "json"_a)
       .def("reload", &PyGateway::reload)
@@ -309,7 +221,8 @@ NB_MODULE(_gw, m) {
       .def("address", &PyGateway::address)
       .def("check", &PyGateway::check)
       .def("routes", &PyGateway::routes)
-      .def("explain", &PyGateway::explain, "method"_a, "target"_a, "headers"_a, "peer"_a)
+      .def("explain", &PyGateway::explain, "method"_a, "target"_a, "headers"_a, "peer"_a,
+           nb::sig("def explain(self, method: str, target: str, headers: list[tuple[str, str]], peer: str) -> str"))
       .def("dispatch", &PyGateway::dispatch, "method"_a, "target"_a, "headers"_a, "body"_a,
            nb::sig("def dispatch(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes | str) -> tuple[int, list[tuple[str, str]], bytes]"))
       .def("set_endpoint", &PyGateway::set_endpoint, "upstream"_a, "address"_a, "weight"_a)

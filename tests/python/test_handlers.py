@@ -66,7 +66,7 @@ def test_what_is_no_response_is_an_error_of_the_handler(result, caplog):
     app.get("/").handle(lambda c: result)
     got = app.dispatch("GET", "/")
     assert got.status == 500
-    assert [record.message for record in caplog.records] == ["the handler of GET / has raised"]
+    assert [record.message for record in caplog.records] == ["an exception behind GET /"]
 
 
 @pytest.mark.parametrize("is_async", [False, True])

@@ -50,6 +50,8 @@ class Asgi:
         except BaseException as error:
             if not exchange.fail(error):
                 raise
+        finally:
+            exchange.end()
 
 
 class Exchange:
@@ -123,10 +125,9 @@ class Exchange:
             raise RuntimeError("http.response.body after the response has ended")
         body, has_more = message.get("body", b""), message.get("more_body", False)
         if state == EXPECTS_BODY and not has_more:
+            self._call.reply(self._status, self._headers, body)  # also if nobody hears it: the worker waits for it
             self._state = HAS_ENDED
-            if not self._is_gone:
-                self._call.reply(self._status, self._headers, body)
-                self.close()
+            self.close()
             return
         if state == EXPECTS_BODY:
             self._begin()
@@ -141,12 +142,13 @@ class Exchange:
             self._settle()
 
     def _begin(self) -> None:
-        # A response to HEAD, and one with 204 or 304, ends with its head: nobody will pull.
-        self._state = DROPS if self._call.method == "HEAD" or self._status in (204, 304) else STREAMS
         try:
+            # A response to HEAD, and one with 204 or 304, ends with its head: nobody will pull.
+            state = DROPS if self._call.method == "HEAD" or self._status in (204, 304) else STREAMS
             self._crossing.reply_stream(self._call, self._status, self._headers, self)
         except Error:
             self._expect_client(True)
+        self._state = state
 
     def _expect_client(self, is_gone: bool) -> None:
         if is_gone:
@@ -198,6 +200,14 @@ class Exchange:
     def expect_end(self) -> None:
         if self._state != HAS_ENDED and not self._is_gone:
             raise RuntimeError("the application returned before its response had ended")
+
+    def end(self) -> None:
+        """The application has come to its end: the worker has its answer, whatever happened."""
+        if self._state <= EXPECTS_BODY and self._is_gone:
+            try:
+                self._call.fail()
+            except Error:
+                pass  # it has
 
     def fail(self, error: BaseException) -> bool:
         """The application has raised. False: nothing was sent yet."""

@@ -347,7 +347,7 @@ def fail(call: _gw.Call, error: BaseException) -> None:
     try:
         # Content that could not be read has been the client's fault, who is told so.
         if not (isinstance(error, Error) and error.status is not None):
-            log.error("the handler of %s %s has raised", call.method, call.target, exc_info=error)
+            log.error("an exception behind %s %s", call.method, call.target, exc_info=error)
         call.fail()
     except Error:
         pass  # it is over, or answered

@@ -418,6 +418,7 @@ class Gateway:
         """Serves until the task is cancelled; then answers what was read. Handlers that are coroutines run on the caller's loop."""
         crossing = self._crossing
         self._check_building()
+        await asyncio.to_thread(crossing.run_lifespans, False)  # those that a dispatch has begun
         crossing.start(asyncio.get_running_loop())
         try:
             await crossing.begin_lifespans()

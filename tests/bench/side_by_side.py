@@ -125,41 +125,48 @@ def machine():
     return {"cpu": cpu.group(1) if cpu else "unknown", "cores": os.cpu_count(), "kernel": os.uname().release}
 
 
-def main():
-    parser = argparse.ArgumentParser(description="CPU per proxied request: gw beside others")
+def arguments_of(what, scenarios, out):
+    """What the command line says, and the cores to run on."""
+    parser = argparse.ArgumentParser(description=what)
     parser.add_argument("--gw", type=pathlib.Path, default=pathlib.Path("build/release/gw"))
     parser.add_argument("--null-proxy", type=pathlib.Path, default=pathlib.Path("build/release/tests/gw_null_proxy"))
-    parser.add_argument("--only", action="append", choices=[s.name for s in SCENARIOS], help="one scenario; may be given several times")
+    parser.add_argument("--only", action="append", choices=[s.name for s in scenarios], help="one scenario; may be given several times")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=2, help="of load per proxy and round")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/bench.json"))
+    parser.add_argument("--out", type=pathlib.Path, default=out)
     parser.add_argument("--chart", type=pathlib.Path, help="where to draw the ratios, as SVG")
     arguments = parser.parse_args()
-    cores = sorted(os.sched_getaffinity(0))[:2]
-    if len(cores) < 2 or arguments.rounds < 1 or arguments.seconds < 1:
+    arguments.cores = sorted(os.sched_getaffinity(0))[:2]
+    if len(arguments.cores) < 2 or arguments.rounds < 1 or arguments.seconds < 1:
         sys.exit("needs two cores, one round and one second")
     for program in (arguments.gw, arguments.null_proxy):
         if not program.exists():
             sys.exit("%s does not exist: script/bench builds it" % program)
+    return arguments
 
+
+def run(field, scenarios, arguments):
+    """Measures and shows the scenarios, and writes down what came of them."""
     summaries = {}
-    with contextlib.ExitStack() as stack:
-        directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-bench-")))
-        (directory / "post.lua").write_text(POST)
-        field = servers.Field(stack, arguments.gw, arguments.null_proxy, directory, cores)
-        versions = field.versions()
-        for scenario in SCENARIOS:
-            if arguments.only and scenario.name not in arguments.only:
-                continue
-            print("%s: %s" % (scenario.name, scenario.title), file=sys.stderr, flush=True)
-            summaries[scenario.name] = summarise(scenario, measure(field, scenario, arguments))
-            show(summaries[scenario.name])
-
-    result = {"machine": machine(), "versions": versions, "rounds": arguments.rounds, "seconds": arguments.seconds, "scenarios": summaries}
+    for scenario in scenarios:
+        if arguments.only and scenario.name not in arguments.only:
+            continue
+        print("%s: %s" % (scenario.name, scenario.title), file=sys.stderr, flush=True)
+        summaries[scenario.name] = summarise(scenario, measure(field, scenario, arguments))
+        show(summaries[scenario.name])
+    result = {"machine": machine(), "versions": field.versions(), "rounds": arguments.rounds, "seconds": arguments.seconds, "scenarios": summaries}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result, indent=2) + "\n")
     if arguments.chart:
         arguments.chart.write_text(chart.draw(result))
+
+
+def main():
+    arguments = arguments_of("CPU per proxied request: gw beside others", SCENARIOS, pathlib.Path("build/bench.json"))
+    with contextlib.ExitStack() as stack:
+        directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gw-bench-")))
+        (directory / "post.lua").write_text(POST)
+        run(servers.Field(stack, arguments.gw, arguments.null_proxy, directory, arguments.cores), SCENARIOS, arguments)
 
 
 if __name__ == "__main__":

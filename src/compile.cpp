@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <tuple>
 
 namespace gw {
 inline namespace v0 {
@@ -231,13 +232,38 @@ class Compiler {
     return code->handler ? *code->handler : definitions_.handlers.find(code->name)->second;
   }
 
-  std::optional<proxy::Bounds> bounds(const RouteConfig& route) const {
+  // What a route does by forwarding.
+  struct Forwarding {
+    std::shared_ptr<const Forward> forward;
+    Handler handler;
+  };
+
+  // What routes must have in common to forward alike.
+  using ForwardsAlike = std::tuple<std::string, bool, bool, std::optional<Duration>, std::optional<Duration>, std::optional<Duration>,
+                                   std::optional<Duration>, std::vector<std::string>>;
+
+  // The same for all routes that forward alike.
+  Forwarding forwarding(Snapshot& snapshot, const RouteConfig& route, const ForwardConfig& to) {
+    const RouteTimeouts& t = route.timeouts;
+    const auto make = [&] {
+      const auto made = std::make_shared<const Forward>(forward(snapshot, route, to));
+      return Forwarding{made, [made](Context& c) { return (*made)(c); }};
+    };
+    // What a rewrite makes depends on the pattern, too.
+    if (route.rewrite || !to.split.empty()) return make();
+    const ForwardsAlike key(to.to, route.strip_prefix, route.preserve_host, t.connect, t.first_byte, t.body, t.tunnel, route.upgrade);
+    const auto known = forwardings_.find(key);
+    return known != forwardings_.end() ? known->second : forwardings_.emplace(key, make()).first->second;
+  }
+
+  std::unique_ptr<const proxy::Bounds> bounds(const RouteConfig& route) const {
     const RouteTimeouts& t = route.timeouts;
     const RouteLimits& l = route.limits;
-    if (!t.client_body && !t.client_write && !l.body && !l.body_rate && !l.write_rate) return std::nullopt;
-    return proxy::Bounds{t.client_body.value_or(config_.timeouts.client_body), t.client_write.value_or(config_.timeouts.client_write),
-                         l.body.value_or(config_.limits.body), l.body_rate.value_or(config_.limits.body_rate),
-                         l.write_rate.value_or(config_.limits.write_rate)};
+    if (!t.client_body && !t.client_write && !l.body && !l.body_rate && !l.write_rate) return nullptr;
+    return std::make_unique<const proxy::Bounds>(
+        proxy::Bounds{t.client_body.value_or(config_.timeouts.client_body), t.client_write.value_or(config_.timeouts.client_write),
+                      l.body.value_or(config_.limits.body), l.body_rate.value_or(config_.limits.body_rate),
+                      l.write_rate.value_or(config_.limits.write_rate)});
   }
 
   static EndpointOptions literal(const HostPort& a) {
@@ -248,17 +274,25 @@ class Compiler {
   std::unique_ptr<const CompiledRoute> compile_route(Snapshot& snapshot, std::size_t index) {
     const RouteConfig& route = config_.routes[index];
     const std::string& name = snapshot.router.rules()[index].name;
+    std::unique_ptr<const Pipeline> own = own_pipeline(snapshot, route, name);
+    const bool has_template = route.rewrite || std::holds_alternative<RedirectConfig>(route.action);
+    const bool runs_user_code = std::holds_alternative<HandlerConfig>(route.action);
+    const auto* to = std::get_if<ForwardConfig>(&route.action);
+    Forwarding action = to ? forwarding(snapshot, route, *to) : Forwarding{nullptr, handler(route)};
+    const Pipeline& pipeline = own ? *own : snapshot.unrouted;
+    return std::make_unique<const CompiledRoute>(CompiledRoute{name, pipeline, std::move(action.handler), shared_.metrics.route(name), std::move(own),
+                                                               bounds(route), std::move(action.forward), has_template, runs_user_code});
+  }
+
+  // The stages of a route behind those of the gateway; null if it has none.
+  std::unique_ptr<const Pipeline> own_pipeline(const Snapshot& snapshot, const RouteConfig& route, const std::string& name) {
+    if (route.use.empty()) return nullptr;
     std::vector<Stage> stages = snapshot.unrouted.stages();
     const std::size_t own = stages.size();
     for (Stage& s : resolve(route.use, "", definitions_, problems_)) stages.push_back(std::move(s));
     if (const auto old = routes_before_.find(name); old != routes_before_.end())
       inherit(std::span(stages).subspan(own), std::span(old->second->pipeline.stages()).subspan(before_->unrouted.stages().size()));
-    const bool has_template = route.rewrite || std::holds_alternative<RedirectConfig>(route.action);
-    std::shared_ptr<const Forward> forwarding;
-    if (const auto* to = std::get_if<ForwardConfig>(&route.action)) forwarding = std::make_shared<const Forward>(forward(snapshot, route, *to));
-    const bool runs_user_code = std::holds_alternative<HandlerConfig>(route.action);
-    return std::make_unique<const CompiledRoute>(CompiledRoute{name, Pipeline(std::move(stages)), forwarding ? Handler(*forwarding) : handler(route),
-                                                               shared_.metrics.route(name), bounds(route), has_template, forwarding, runs_user_code});
+    return std::make_unique<const Pipeline>(std::move(stages));
   }
 
   const Config& config_;
@@ -267,6 +301,7 @@ class Compiler {
   Problems& problems_;
   const Snapshot* before_;
   std::map<std::string_view, const CompiledRoute*> routes_before_;
+  std::map<ForwardsAlike, Forwarding> forwardings_;
 };
 
 }  // namespace

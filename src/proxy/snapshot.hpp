@@ -12,8 +12,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gw {
@@ -36,16 +36,18 @@ struct Bounds {
   std::uint32_t write_rate;
 };
 
-/// A route with everything that a request needs of it.
+/// A route with everything that a request needs of it. There may be very many: what most routes have in common, or do not have at all,
+/// is behind a pointer.
 struct CompiledRoute {
-  std::string name;
-  Pipeline pipeline;  ///< the gateway's stages, then the route's
+  std::string_view name;       ///< of its rule, in the router of the snapshot
+  const Pipeline& pipeline;    ///< the gateway's stages, then the route's
   Handler handler;
   std::shared_ptr<RouteMetrics> metrics;
-  std::optional<Bounds> bounds{};  ///< nothing: those of the gateway
-  bool has_template = false;       ///< the handler needs the parameters as they were matched
-  std::shared_ptr<const Forward> forward{};  ///< a copy of the handler, if it is one that forwards
-  bool runs_user_code = false;     ///< the handler is not gw's own
+  std::unique_ptr<const Pipeline> own_pipeline{};  ///< null: the route has no stages, and `pipeline` is that of the snapshot
+  std::unique_ptr<const Bounds> bounds{};          ///< null: those of the gateway
+  std::shared_ptr<const Forward> forward{};        ///< what the handler does, if it is one that forwards. Routes that forward alike share it
+  bool has_template = false;                       ///< the handler needs the parameters as they were matched
+  bool runs_user_code = false;                     ///< the handler is not gw's own
 };
 
 /// Router, pipelines and upstreams of one configuration. Shared by all workers; a request keeps the
@@ -63,8 +65,8 @@ struct Snapshot {
   const Handler body_too_large;         ///< 413
   const Handler asterisk;               ///< 204, for `OPTIONS *`, which asks whether somebody is there (RFC 9110 9.3.7)
   bool hides_methods = false;           ///< 404 instead of 405
-  std::vector<std::unique_ptr<const CompiledRoute>> routes;
   Router<std::uint32_t> router;  ///< finds a number of `routes`
+  std::vector<std::unique_ptr<const CompiledRoute>> routes;
   std::shared_ptr<net::Dns> dns;  ///< asks the name servers of this configuration
   std::map<std::string, std::shared_ptr<const UpstreamState>, std::less<>> upstreams;
 

@@ -68,8 +68,15 @@ class Router {
   const std::vector<RouteRule>& rules() const noexcept { return rules_; }
   /// Whether a rule has `keep_slashes`: only then `RouteQuery::unmerged_path` is looked at.
   bool keeps_slashes() const noexcept { return trie_.keeps_slashes(); }
-  /// For gw: the rules as they were read, in the order of `add`.
-  const std::vector<detail::RouteDetails>& details() const noexcept { return trie_.details(); }
+  /// For gw: reads the rules once more, in the order of `add`. What comes of it is not kept: a match needs little of it.
+  std::vector<detail::RouteDetails> details() const {
+    std::vector<detail::RouteDetails> details(rules_.size());
+    const std::vector<const PathRegex*> regexes = trie_.regexes(rules_.size());
+    std::size_t i = 0;
+    const RegexCompiler compiled = [&](const std::string&) { return *regexes[i]; };
+    for (; i < rules_.size(); ++i) detail::read_rule(rules_[i], compiled, details[i], [](const std::string&) {});
+    return details;
+  }
 
  private:
   template <class>

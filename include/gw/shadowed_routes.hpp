@@ -59,7 +59,7 @@ class ShadowFinder {
   /// Adds the prefixes among [first, last), the tree of the host, that take every path of a regex.
   void add_prefixes(std::size_t first, std::size_t last, std::size_t regex, std::vector<std::size_t>& rivals) const {
     std::string key(order_[first].host());
-    std::string_view rest = details_[regex].regex.literal_prefix;
+    std::string_view rest = details_[regex].regex->literal_prefix;
     while (true) {
       const auto is_before = [](const RouteOrder::Placed& placed, const std::string& wanted) { return placed.key < wanted; };
       const auto begin = order_.placed().begin();
@@ -81,7 +81,7 @@ class ShadowFinder {
   bool takes_paths_of(std::size_t other, std::size_t rule) const {
     const RouteRule &a = rules_[other], &b = rules_[rule];
     if (a.kind != b.kind) return false;
-    if (a.kind == RouteRule::Kind::regex && details_[other].regex.takes_every_path) return true;
+    if (a.kind == RouteRule::Kind::regex && details_[other].regex->takes_every_path) return true;
     if (a.kind == RouteRule::Kind::regex && a.pattern != b.pattern) return false;
     const bool takes_all = a.kind == RouteRule::Kind::prefix && details_[other].key.empty();
     return takes_all || a.keep_slashes == b.keep_slashes;

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -37,7 +38,7 @@ namespace detail {
 class RouteCompiler {
  public:
   RouteCompiler(std::vector<RouteRule>& rules, const RegexCompiler& compile_regex)
-      : rules_(rules), compile_regex_(compile_regex), order_(rules_, trie_.details_) {}
+      : rules_(rules), compile_regex_(compile_regex), order_(rules_, details_) {}
   RouteCompiler(const RouteCompiler&) = delete;
   RouteCompiler& operator=(const RouteCompiler&) = delete;
 
@@ -46,10 +47,11 @@ class RouteCompiler {
   RouteTrie compile(std::vector<RouteProblem>& problems) {
     GW_ASSERT(rules_.size() < std::numeric_limits<Index>::max());
     name_rules();
-    trie_.details_.resize(rules_.size());
+    details_.resize(rules_.size());
+    index_of(RouteTrie::Tests{}, known_tests_, trie_.tests_);  // the first: no tests
     for (std::size_t i = 0; i < rules_.size(); ++i) {
       const std::size_t problems_before = problems_.size();
-      read_rule(rules_[i], compile_regex_, trie_.details_[i], [&](std::string what) { problems_.push_back({i, std::nullopt, std::move(what)}); });
+      read_rule(rules_[i], compile_regex_, details_[i], [&](std::string what) { problems_.push_back({i, std::nullopt, std::move(what)}); });
       if (problems_.size() == problems_before) order_.add(i);
     }
     order_.sort();
@@ -120,26 +122,35 @@ class RouteCompiler {
   /// Makes [first, last) the regexes of a tree; they are in the right order already.
   void add_regexes(Index tree, std::size_t first, std::size_t last) {
     const auto begin = static_cast<Index>(trie_.regexes_.size());
-    for (std::size_t i = first; i < last; ++i) trie_.regexes_.push_back({entry(order_[i].rule), rules_[order_[i].rule].priority});
+    for (std::size_t i = first; i < last; ++i) trie_.regexes_.push_back({entry(order_[i].rule), rules_[order_[i].rule].priority, details_[order_[i].rule].regex});
     trie_.regex_lists_.push_back({tree, begin, static_cast<Index>(trie_.regexes_.size())});
     report_conflicts(first, last);
   }
 
-  RouteTrie::Entry entry(Index rule) const {
-    const RouteDetails& details = trie_.details_[rule];
-    return {rule, rules_[rule].methods, !details.headers.empty() || !details.query.empty()};
+  RouteTrie::Entry entry(Index rule) {
+    const RouteDetails& details = details_[rule];
+    const Index names = index_of(details.parameters, known_parameters_, trie_.parameters_);
+    const Index tests = index_of(RouteTrie::Tests{details.headers, details.query}, known_tests_, trie_.tests_);
+    return {rule, rules_[rule].methods, names, tests, rules_[rule].keep_slashes};
+  }
+
+  /// Where `value` is in `all`, which has each value once.
+  template <class T>
+  static Index index_of(const T& value, std::map<T, Index>& known, std::vector<T>& all) {
+    const auto [found, is_new] = known.try_emplace(value, static_cast<Index>(all.size()));
+    if (is_new) all.push_back(value);
+    return found->second;
   }
 
   /// Ranks every rule of the trees as if all were at one place: what two spellings of a path lead to is compared so.
   void rank_spellings() {
-    const auto keeps = [](const RouteDetails& details) { return details.keeps_slashes; };
-    trie_.keeps_slashes_ = std::any_of(trie_.details_.begin(), trie_.details_.end(), keeps);
+    trie_.keeps_slashes_ = std::any_of(rules_.begin(), rules_.end(), [](const RouteRule& rule) { return rule.keep_slashes; });
     if (!trie_.keeps_slashes_) return;
     std::vector<std::string> shapes(rules_.size());
     std::vector<Index> sorted;
     for (Index i = 0; i < rules_.size(); ++i) {
       if (rules_[i].kind == RouteRule::Kind::regex) continue;
-      for (char c : trie_.details_[i].key)
+      for (char c : details_[i].key)
         if (c == literal_mark || c == parameter_mark) shapes[i] += c;
       // More segments come first, then the exact end.
       shapes[i] += static_cast<char>(parameter_mark + (rules_[i].kind == RouteRule::Kind::prefix ? 2 : 1));
@@ -218,7 +229,7 @@ class RouteCompiler {
     const auto takes = [this](Index rule) {
       const bool is_regex = rules_[rule].kind == RouteRule::Kind::regex;
       const std::string_view text = is_regex ? rules_[rule].pattern : std::string_view{};
-      const RouteDetails& details = trie_.details_[rule];
+      const RouteDetails& details = details_[rule];
       return std::tuple<RouteRule::Kind, std::string_view, int, const std::vector<FieldTest>&, const std::vector<FieldTest>&>(
           rules_[rule].kind, text, rules_[rule].priority, details.headers, details.query);
     };
@@ -275,6 +286,9 @@ class RouteCompiler {
 
   std::vector<RouteRule>& rules_;
   const RegexCompiler& compile_regex_;
+  std::vector<RouteDetails> details_;
+  std::map<std::vector<std::string>, Index> known_parameters_;
+  std::map<RouteTrie::Tests, Index> known_tests_;
   std::vector<bool> is_named_;
   std::vector<Index> literals_;
   std::set<std::pair<Index, Index>> conflicts_;

@@ -7,17 +7,19 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gw {
 inline namespace v0 {
 namespace detail {
 
-/// What of a rule is compared and walked. Made by `read_rule`.
+/// What of a rule is compared. Made by `read_rule`.
 struct RouteDetails {
   std::vector<FieldTest> headers;  ///< canonical
   std::vector<FieldTest> query;    ///< canonical
@@ -25,8 +27,7 @@ struct RouteDetails {
   /// The segments, each with its mark before it, without the names of parameters; of a regex its mark
   /// alone. Equal keys are the same place in the tree, or the list of regexes.
   std::string key;
-  PathRegex regex;
-  bool keeps_slashes = false;
+  std::shared_ptr<const PathRegex> regex;  ///< null: it is none
 };
 
 /// What comes before a segment in a key. Segments are visible ASCII, so these make keys sort
@@ -170,11 +171,12 @@ template <class Report>
 void read_rule(const RouteRule& rule, const RegexCompiler& compile, RouteDetails& details, const Report& report) {
   details.headers = canonical(rule.headers, true);
   details.query = canonical(rule.query, false);
-  details.keeps_slashes = rule.keep_slashes;
   check_tests(rule, report);
   if (rule.kind == RouteRule::Kind::regex) {
-    read_regex(rule, compile, details.regex, report);
-    details.parameters = details.regex.names;
+    PathRegex regex;
+    read_regex(rule, compile, regex, report);
+    details.parameters = regex.names;
+    details.regex = std::make_shared<const PathRegex>(std::move(regex));
     details.key = regex_mark;
   } else {
     if (rule.priority != 0) report("priority is for a regex; which path or prefix wins follows from the pattern");

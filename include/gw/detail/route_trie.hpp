@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -100,8 +101,12 @@ class RouteTrie {
 
   /// Whether a rule looks at `RouteQuery::unmerged_path`.
   bool keeps_slashes() const noexcept { return keeps_slashes_; }
-  /// By rule.
-  const std::vector<RouteDetails>& details() const noexcept { return details_; }
+  /// The regular expressions, by rule; null: it has none.
+  std::vector<const PathRegex*> regexes(std::size_t rules) const {
+    std::vector<const PathRegex*> regexes(rules);
+    for (const RegexEntry& e : regexes_) regexes[e.entry.route] = e.regex.get();
+    return regexes;
+  }
 
  private:
   friend class RouteCompiler;
@@ -129,7 +134,17 @@ class RouteTrie {
   struct Entry {
     Index route = 0;
     MethodSet methods;
-    bool has_tests = false;
+    Index parameters = 0;  // the names, in `parameters_`
+    Index tests = 0;       // in `tests_`; 0: none
+    bool keeps_slashes = false;
+  };
+
+  /// What fields of a request must be.
+  struct Tests {
+    std::vector<FieldTest> headers;  // canonical
+    std::vector<FieldTest> query;    // canonical
+
+    friend auto operator<=>(const Tests&, const Tests&) = default;
   };
 
   /// A route by regular expression. Those of one tree are sorted: priority, methods before none, more
@@ -137,6 +152,7 @@ class RouteTrie {
   struct RegexEntry {
     Entry entry;
     int priority = 0;
+    std::shared_ptr<const PathRegex> regex;  // the same at each host of its rule
   };
   /// The regexes of a tree: `regexes_[first, last)`.
   struct RegexList {
@@ -244,8 +260,8 @@ class RouteTrie {
     const Entry* chosen = nullptr;
     for (const Entry* e = entries_.data() + first; e != entries_.data() + first + count; ++e) {
       if constexpr (some)
-        if (details_[e->route].keeps_slashes != walk.keeps_slashes) continue;
-      if (e->has_tests && !passes(walk.request, details_[e->route])) continue;
+        if (e->keeps_slashes != walk.keeps_slashes) continue;
+      if (e->tests != 0 && !passes(walk.request, tests_[e->tests])) continue;
       const bool names_method = e->methods.contains(method);
       const bool takes_method = names_method || e->methods.empty() || (method == Method::head && e->methods.contains(Method::get));
       if (!takes_method) {
@@ -258,7 +274,7 @@ class RouteTrie {
     }
     if (!chosen) return false;
     walk.found = {chosen->route, prefix_length, true, some ? claim_of(*chosen, method) : 0};
-    walk.params.borrow_names(details_[chosen->route].parameters);
+    walk.params.borrow_names(parameters_[chosen->parameters]);
     return true;
   }
 
@@ -281,12 +297,11 @@ class RouteTrie {
       const int claim = claim_of(e->entry, method);
       // HEAD goes on from a route for GET: one that lists HEAD itself may follow.
       if (chosen && claim > 0) continue;
-      const RouteDetails& details = details_[e->entry.route];
-      if (e->entry.has_tests && !passes(walk.request, details)) continue;
-      const bool is_unmerged = details.keeps_slashes && !walk.request.unmerged_path.empty();
+      if (e->entry.tests != 0 && !passes(walk.request, tests_[e->entry.tests])) continue;
+      const bool is_unmerged = e->entry.keeps_slashes && !walk.request.unmerged_path.empty();
       const std::string_view path = is_unmerged ? walk.request.unmerged_path : walk.request.path;
       Params params;
-      if (!details.regex.take(path, params)) continue;
+      if (!e->regex->take(path, params)) continue;
       if (claim == 3) {
         walk.allowed = walk.allowed | e->entry.methods;
         continue;
@@ -294,16 +309,16 @@ class RouteTrie {
       chosen = e;
       walk.found = {e->entry.route, path.size(), true, 0};
       walk.params = params;
-      walk.params.borrow_names(details.parameters);
+      walk.params.borrow_names(parameters_[e->entry.parameters]);
       if (claim == 0 || method != Method::head) break;
     }
     return chosen != nullptr;
   }
 
-  static bool passes(const RouteQuery& request, const RouteDetails& route) noexcept {
-    for (const FieldTest& test : route.headers)
+  static bool passes(const RouteQuery& request, const Tests& tests) noexcept {
+    for (const FieldTest& test : tests.headers)
       if (!has_header(request.headers, test)) return false;
-    for (const FieldTest& test : route.query)
+    for (const FieldTest& test : tests.query)
       if (!has_query(request.query, test)) return false;
     return true;
   }
@@ -330,7 +345,8 @@ class RouteTrie {
   std::vector<Entry> entries_;
   std::vector<RegexEntry> regexes_;
   std::vector<RegexList> regex_lists_;  // by tree, of those trees that have regexes
-  std::vector<RouteDetails> details_;   // by rule
+  std::vector<std::vector<std::string>> parameters_;  // their names; each list once, whichever rules have it
+  std::vector<Tests> tests_;                          // the same
   std::vector<Standing> standings_;     // by rule, if `keeps_slashes_`
   bool keeps_slashes_ = false;
   std::vector<Index> slots_;  // hash table of literal children; a power of two, at most half full

@@ -13,8 +13,9 @@ inline namespace v0 {
 // --- Route: verbs that edit the configuration ----------------------------------------------------
 
 RouteConfig& Route::edit() {
-  GW_ASSERT(index_ < config_->routes.size());
-  return config_->routes[index_];
+  Config& config = config_->open();
+  GW_ASSERT(index_ < config.routes.size());
+  return config.routes[index_];
 }
 void Route::add(Stage stage) { edit().use.push_back(std::move(stage)); }
 Route& Route::name(std::string name) { return edit().rule.name = std::move(name), *this; }
@@ -63,7 +64,7 @@ void Server::stop() { gateway_->stop(); }
 // --- Gateway: building -----------------------------------------------------------------------------
 
 Gateway::Gateway() : state_(std::make_unique<State>()) {}
-Gateway::Gateway(Config config) : Gateway() { state_->config = std::move(config); }
+Gateway::Gateway(Config config) : Gateway() { state_->config.set(std::move(config)); }
 Gateway::Gateway(Gateway&&) noexcept = default;
 Gateway::~Gateway() {
   if (state_) stop();
@@ -72,22 +73,25 @@ Gateway::~Gateway() {
 Gateway Gateway::from_file(const std::string& path) {
   Gateway gateway;
   gateway.state_->file = path;
-  gateway.state_->config = gateway.state_->read_file();
-  gateway.state_->file_timeouts = gateway.state_->config.timeouts;
-  gateway.state_->file_limits = gateway.state_->config.limits;
-  gateway.state_->file_wrong_method = gateway.state_->config.wrong_method;
-  gateway.state_->file_name_servers = gateway.state_->config.name_servers;
+  gateway.state_->config.set(gateway.state_->read_file());
+  const Config& read = gateway.state_->config.settings();
+  gateway.state_->file_timeouts = read.timeouts;
+  gateway.state_->file_limits = read.limits;
+  gateway.state_->file_wrong_method = read.wrong_method;
+  gateway.state_->file_name_servers = read.name_servers;
   return gateway;
 }
 
-Config& Gateway::config() { return state_->config; }
+Config& Gateway::config() { return state_->config.lend(); }
+void Gateway::add(Stage stage) { state_->config.settings().use.push_back(std::move(stage)); }
 
 Route Gateway::path(std::string pattern) {
   RouteConfig route;
   route.rule.kind = RouteRule::Kind::path;
   route.rule.pattern = std::move(pattern);
-  config().routes.push_back(std::move(route));
-  return Route(config(), config().routes.size() - 1);
+  Config& config = state_->config.open();
+  config.routes.push_back(std::move(route));
+  return Route(state_->config, config.routes.size() - 1);
 }
 Route Gateway::prefix(std::string pattern) {
   Route route = path(std::move(pattern));
@@ -100,7 +104,7 @@ Route Gateway::regex(std::string pattern) {
   return route;
 }
 Upstream Gateway::upstream(std::string name, std::vector<EndpointOptions> endpoints, UpstreamOptions options) {
-  config().upstreams.push_back({name, std::move(endpoints), std::move(options), {}});
+  state_->config.settings().upstreams.push_back({name, std::move(endpoints), std::move(options), {}});
   return Upstream(std::move(name));
 }
 void Gateway::set_endpoint(const Upstream& upstream, EndpointOptions endpoint) { state_->set_endpoint(upstream.name(), std::move(endpoint)); }
@@ -111,9 +115,9 @@ Gateway& Gateway::define_handler(std::string name, Handler handler) {
   return state_->definitions.handlers.insert_or_assign(std::move(name), std::move(handler)), *this;
 }
 Gateway& Gateway::listen(std::string address, ListenOptions options) {
-  return config().listen.push_back({std::move(address), {}, std::move(options)}), *this;
+  return state_->config.settings().listen.push_back({std::move(address), {}, std::move(options)}), *this;
 }
-Gateway& Gateway::admin(std::string address) { return config().admin = {std::move(address), {}}, *this; }
+Gateway& Gateway::admin(std::string address) { return state_->config.settings().admin = {std::move(address), {}}, *this; }
 Gateway& Gateway::log_to(LogSink sink) {
   state_->shared.log = std::move(sink);
   return *this;
@@ -140,7 +144,7 @@ auto with_listener(Config& config, std::string address, F serve) {
 }  // namespace
 
 void Gateway::run(std::string address) {
-  with_listener(config(), std::move(address), [this] { run(); });
+  with_listener(state_->config.settings(), std::move(address), [this] { run(); });
 }
 
 void Gateway::run() {
@@ -172,7 +176,7 @@ void Gateway::run() {
 }
 
 Server Gateway::start(std::string address) {
-  return with_listener(config(), std::move(address), [this] { return start(); });
+  return with_listener(state_->config.settings(), std::move(address), [this] { return start(); });
 }
 Server Gateway::start() {
   state_->start();

@@ -24,8 +24,9 @@ bool is_same_address(const EndpointOptions& endpoint, const detail::EndpointAddr
 template <class F>
 void Gateway::State::edit_endpoints(const std::string& upstream, const std::string& address, F&& edit) {
   const std::lock_guard lock(change_);
-  const auto found = std::find_if(config.upstreams.begin(), config.upstreams.end(), [&](const UpstreamConfig& u) { return u.name == upstream; });
-  if (found == config.upstreams.end()) throw ConfigError({problem_of(upstream, "no upstream is named \"" + upstream + '"')});
+  std::vector<UpstreamConfig>& upstreams = config.settings().upstreams;
+  const auto found = std::find_if(upstreams.begin(), upstreams.end(), [&](const UpstreamConfig& u) { return u.name == upstream; });
+  if (found == upstreams.end()) throw ConfigError({problem_of(upstream, "no upstream is named \"" + upstream + '"')});
   const std::optional<detail::EndpointAddress> parsed = detail::parse_endpoint(address);
   if (!parsed) throw ConfigError({problem_of(upstream, config::endpoint_mistake(address))});
   std::vector<EndpointOptions> next = found->endpoints;
@@ -36,7 +37,7 @@ void Gateway::State::edit_endpoints(const std::string& upstream, const std::stri
     running->second->set(next);
   }
   found->endpoints = std::move(next);
-  if (admin_) admin_->publish(config, *snapshot_);
+  if (admin_) admin_->publish(config.copy(), *snapshot_);
 }
 
 void Gateway::State::set_endpoint(const std::string& upstream, EndpointOptions endpoint) {
@@ -56,7 +57,7 @@ void Gateway::State::remove_endpoint(const std::string& upstream, const std::str
 
 std::vector<EndpointOptions> Gateway::State::endpoints(const std::string& upstream) const {
   const std::lock_guard lock(change_);
-  for (const UpstreamConfig& u : config.upstreams)
+  for (const UpstreamConfig& u : config.settings().upstreams)
     if (u.name == upstream) return u.endpoints;
   throw ConfigError({problem_of(upstream, "no upstream is named \"" + upstream + '"')});
 }

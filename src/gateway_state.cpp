@@ -15,6 +15,9 @@
 #include <asio/co_spawn.hpp>
 #include <asio/post.hpp>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -136,9 +139,10 @@ std::shared_ptr<const proxy::Snapshot> Gateway::State::compile_or_throw(const Co
 Problems Gateway::State::check() {
   const std::lock_guard lock(change_);
   Problems problems;
-  if (config.listen.empty()) problems.push_back(no_listener());
-  if (const auto compiled = compile(config, definitions, shared, problems)) {
-    Problems warnings = warnings_of(config, compiled->router);
+  const Config& present = config.open();
+  if (present.listen.empty()) problems.push_back(no_listener());
+  if (const auto compiled = compile(present, definitions, shared, problems)) {
+    Problems warnings = warnings_of(present, compiled->router);
     sort_by_place(warnings);
     return warnings;
   }
@@ -148,7 +152,7 @@ Problems Gateway::State::check() {
 
 RouteTree Gateway::State::routes() {
   const std::lock_guard lock(change_);
-  return is_running_ ? route_tree(snapshot_->router) : route_tree(router_of(config));
+  return is_running_ ? route_tree(snapshot_->router) : route_tree(router_of(config.open()));
 }
 
 void Gateway::State::start() {
@@ -164,10 +168,11 @@ void Gateway::State::serve(std::function<void()> stopped) {
 }
 
 void Gateway::State::start_locked() {
-  if (config.listen.empty()) throw ConfigError({no_listener()});
-  const unsigned workers = config.workers ? config.workers : std::max(1u, std::thread::hardware_concurrency());
+  const Config& present = config.open();
+  if (present.listen.empty()) throw ConfigError({no_listener()});
+  const unsigned workers = present.workers ? present.workers : std::max(1u, std::thread::hardware_concurrency());
   shared.metrics.set_workers(1 + workers);  // 0 is the private one
-  snapshot_ = compile_or_throw(config);
+  snapshot_ = compile_or_throw(present);
   snapshot_->follow_names();
 
   {
@@ -177,8 +182,8 @@ void Gateway::State::start_locked() {
   publish(snapshot_);
   try {
     Problems problems;
-    listening_ = open_listeners(config, problems);
-    if (problems.empty()) listen_for_admin(config, *snapshot_, problems);
+    listening_ = open_listeners(present, problems);
+    if (problems.empty()) listen_for_admin(present, *snapshot_, problems);
     if (!problems.empty()) throw ConfigError(std::move(problems));
   } catch (...) {
     end_workers(Duration(0));
@@ -188,6 +193,7 @@ void Gateway::State::start_locked() {
   is_running_ = true;
   check_endpoints(snapshot_);
   shared.metrics.configured(true);
+  pack();
   for (const Listening& l : listening_) shared.log(LogLevel::info, "listening on " + to_text(l.bound));
 }
 
@@ -248,6 +254,15 @@ void Gateway::State::close(Listening& l) {
   for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->post([socket = l.sockets[i]] { socket->close(); });
 }
 
+// Keeps the configuration in use small until somebody asks for it, and gives back what loading it took.
+void Gateway::State::pack() {
+  if (!config.pack(snapshot_)) return;
+#ifdef __GLIBC__
+  // Free memory between what stays is not given back otherwise.
+  ::malloc_trim(0);
+#endif
+}
+
 // Whom the listener trusts from now on, also on connections that are open.
 void Gateway::State::trust(Listening& l, std::vector<std::string> trusted) {
   if (l.trusted == trusted) return;
@@ -290,11 +305,11 @@ void Gateway::State::stop() {
   GW_ASSERT(!is_on_worker());  // it would wait for itself
   const std::lock_guard lock(change_);
   if (!is_running_) return;
-  shared.log(LogLevel::info, "stopping: running requests have " + std::to_string(config.timeouts.drain.count()) + " ms to end");
+  shared.log(LogLevel::info, "stopping: running requests have " + std::to_string(config.settings().timeouts.drain.count()) + " ms to end");
   if (admin_) admin_->begin_drain();
   stop_checks();
   for (Listening& l : listening_) close(l);
-  end_workers(config.timeouts.drain);
+  end_workers(config.settings().timeouts.drain);
   // A worker that was left behind keeps what names were followed for.
   shared.names.each([](net::Dns& dns) { dns.stop(); });
   admin_.reset();
@@ -340,14 +355,14 @@ void Gateway::State::apply(Config next) {
 void Gateway::State::apply_locked(Config next) {
   if (!is_running_) {
     compile_or_throw(next);
-    config = std::move(next);
+    config.set(std::move(next));
     return;
   }
   Problems problems;
-  if (next.workers != config.workers) {
+  if (const unsigned workers = config.settings().workers; next.workers != workers) {
     Place place = next.workers_place;
     if (place.path.empty()) place.path = "workers";
-    problems.push_back({place, "the number of workers cannot change while the gateway runs; it is " + std::to_string(config.workers)});
+    problems.push_back({place, "the number of workers cannot change while the gateway runs; it is " + std::to_string(workers)});
   }
   if (next.listen.empty()) problems.push_back(no_listener());
   auto compiled = compile(next, definitions, shared, problems, snapshot_.get());
@@ -378,7 +393,8 @@ void Gateway::State::apply_locked(Config next) {
   listening_ = std::move(kept);
   if (next.admin.address.empty()) admin_.reset();
   else admin_->publish(next, *snapshot_);
-  config = std::move(next);
+  config.set(std::move(next));
+  pack();
 }
 
 void Gateway::State::reload() {
@@ -388,7 +404,8 @@ void Gateway::State::reload() {
 void Gateway::State::reload_locked() {
   if (snapshot_)
     for (const Stage& s : snapshot_->stages()) s.reopen();
-  if (file.empty()) return apply_locked(config);
+  const Config present = config.copy();
+  if (file.empty()) return apply_locked(present);
 
   Config next = read_file();
   const Timeouts read_timeouts = next.timeouts;
@@ -401,16 +418,16 @@ void Gateway::State::reload_locked() {
       if (place_of(item).file.empty()) to.push_back(item);
   };
   const auto place = [](const auto& item) -> const Place& { return item.place; };
-  add_code(next.listen, config.listen, place);
-  add_code(next.upstreams, config.upstreams, place);
-  add_code(next.routes, config.routes, place);
-  add_code(next.use, config.use, [](const StageConfig& s) -> const Place& { return s.place(); });
-  if (config.timeouts != file_timeouts) next.timeouts = config.timeouts;
-  if (config.limits != file_limits) next.limits = config.limits;
-  if (config.admin.place.file.empty() && !config.admin.address.empty()) next.admin = config.admin;
-  if (config.wrong_method != file_wrong_method) next.wrong_method = config.wrong_method;
-  if (config.name_servers != file_name_servers) next.name_servers = config.name_servers;
-  if (config.workers_place.file.empty() && config.workers != 0) next.workers = config.workers;
+  add_code(next.listen, present.listen, place);
+  add_code(next.upstreams, present.upstreams, place);
+  add_code(next.routes, present.routes, place);
+  add_code(next.use, present.use, [](const StageConfig& s) -> const Place& { return s.place(); });
+  if (present.timeouts != file_timeouts) next.timeouts = present.timeouts;
+  if (present.limits != file_limits) next.limits = present.limits;
+  if (present.admin.place.file.empty() && !present.admin.address.empty()) next.admin = present.admin;
+  if (present.wrong_method != file_wrong_method) next.wrong_method = present.wrong_method;
+  if (present.name_servers != file_name_servers) next.name_servers = present.name_servers;
+  if (present.workers_place.file.empty() && present.workers != 0) next.workers = present.workers;
   apply_locked(std::move(next));
   file_timeouts = read_timeouts;
   file_limits = read_limits;
@@ -433,8 +450,9 @@ Explanation Gateway::State::explain(const Request& request, std::string_view pee
   std::shared_ptr<const Networks> trusted;
   {
     const std::lock_guard lock(change_);
-    snapshot = is_running_ ? snapshot_ : compile_or_throw(config);
-    if (!config.listen.empty()) trusted = networks_of(config.listen.front().options.trusted);
+    snapshot = is_running_ ? snapshot_ : compile_or_throw(config.open());
+    const std::vector<ListenConfig>& listen = config.settings().listen;
+    if (!listen.empty()) trusted = networks_of(listen.front().options.trusted);
   }
   return gw::explain(snapshot, request, peer, trusted.get());
 }
@@ -445,7 +463,7 @@ Response Gateway::State::dispatch(Request request) {
   std::shared_ptr<const proxy::Snapshot> snapshot;
   {
     const std::lock_guard lock(change_);
-    snapshot = is_running_ ? snapshot_ : compile_or_throw(config);
+    snapshot = is_running_ ? snapshot_ : compile_or_throw(config.open());
     snapshot->follow_names();
   }
   if (!private_worker_) private_worker_ = std::make_unique<WorkerThread>(shared, 0);

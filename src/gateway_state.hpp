@@ -6,6 +6,7 @@
 
 #include "admin.hpp"
 #include "compile.hpp"
+#include "kept_config.hpp"
 #include "net/listener.hpp"
 #include "proxy/listener_state.hpp"
 #include "proxy/checks.hpp"
@@ -30,7 +31,7 @@ struct Gateway::State {
 
   // Building.
   std::string file;                 ///< of `from_file`; empty without
-  Config config;                    ///< file and code together
+  KeptConfig config;                ///< file and code together
   Timeouts file_timeouts;           ///< as last read: tells whether code has changed them
   Limits file_limits;
   unsigned file_wrong_method = 405;
@@ -84,6 +85,7 @@ struct Gateway::State {
   void check_endpoints(std::shared_ptr<const proxy::Snapshot> snapshot);
   void stop_checks();
   void trust(Listening& listening, std::vector<std::string> trusted);
+  void pack();
   bool is_on_worker();
   void wait_for_workers();
   void close(Listening& listening);

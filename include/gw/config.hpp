@@ -35,6 +35,8 @@ class StageConfig {
   const std::string& options() const noexcept { return options_; }
   void set_options(std::string json) { options_ = std::move(json); }
 
+  friend bool operator==(const StageConfig&, const StageConfig&) = default;
+
  private:
   std::string name_;
   Place place_;
@@ -54,6 +56,8 @@ struct UpstreamConfig {
 struct SplitPart {
   std::string to;       ///< as `ForwardConfig::to`
   unsigned weight = 1;  ///< share of requests relative to the other parts; 0: only those that ask for it
+
+  friend bool operator==(const SplitPart&, const SplitPart&) = default;
 };
 
 /// Upstreams that share the requests of a route: `gw::Split{{"users-v1", 95}, {"users-v2", 5}}`.
@@ -73,6 +77,8 @@ struct ForwardConfig {
   Split split{};                         ///< upstreams that share the requests by weight
   std::optional<HashKey> hash{};         ///< keeps a client with one part of the split; nothing: every request by itself
   std::optional<HashKey> chosen_by{};    ///< a header or cookie that may name a part of the split, which gets the request then
+
+  friend bool operator==(const ForwardConfig&, const ForwardConfig&) = default;
 };
 
 /// What a route does with a request: send the client elsewhere.
@@ -82,12 +88,16 @@ struct RedirectConfig {
   int status = 302;        ///< 301, 302, 303, 307 or 308; 302, because clients keep a permanent one for ever
   bool keep_query = true;  ///< the client's query goes behind the target
   Place place{};
+
+  friend bool operator==(const RedirectConfig&, const RedirectConfig&) = default;
 };
 
 /// The path that a route forwards: docs/routing.md.
 struct RewriteConfig {
   std::string to;  ///< "/v2{rest}"
   Place place{};
+
+  friend bool operator==(const RewriteConfig&, const RewriteConfig&) = default;
 };
 
 /// What a route does with a request: run code. Without a callable it is a name for `Gateway::define`.
@@ -95,6 +105,8 @@ struct HandlerConfig {
   std::string name;
   std::optional<Handler> handler;
   Place place;
+
+  friend bool operator==(const HandlerConfig&, const HandlerConfig&) = default;
 };
 
 /// The deadlines that a route has of its own; the others are those of the gateway (`Timeouts`) and of the upstream
@@ -106,6 +118,8 @@ struct RouteTimeouts {
   std::optional<Duration> first_byte{};
   std::optional<Duration> body{};
   std::optional<Duration> tunnel{};
+
+  friend bool operator==(const RouteTimeouts&, const RouteTimeouts&) = default;
 };
 
 /// The limits that a route has of its own, lower or higher than those of the gateway.
@@ -113,6 +127,8 @@ struct RouteLimits {
   std::optional<std::uint64_t> body{};  ///< bytes of a request body; then 413
   std::optional<std::uint32_t> body_rate{};   ///< bytes per second of a request body, see `Limits`
   std::optional<std::uint32_t> write_rate{};  ///< bytes per second of a response, see `Limits`
+
+  friend bool operator==(const RouteLimits&, const RouteLimits&) = default;
 };
 
 /// A route of a configuration.
@@ -133,6 +149,8 @@ struct RouteConfig {
   RouteTimeouts timeouts{};
   RouteLimits limits{};
   Place place;
+
+  friend bool operator==(const RouteConfig&, const RouteConfig&) = default;
 };
 
 /// How a listener treats those who connect.

@@ -175,6 +175,8 @@ struct Place {
   int line = 0;
   int column = 0;
   std::string path;  ///< e.g. "routes[2].forward"
+
+  friend bool operator==(const Place&, const Place&) = default;
 };
 
 /// One thing that is wrong with a configuration.

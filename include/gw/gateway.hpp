@@ -23,6 +23,7 @@ namespace gw {
 inline namespace v0 {
 
 class Gateway;
+class KeptConfig;
 
 /// A route while it is being built: every verb edits the gateway's configuration and returns the
 /// route, so verbs can be chained in any order. Valid as long as the gateway's routes are not
@@ -79,11 +80,11 @@ class GW_EXPORT Route {
 
  private:
   friend class Gateway;
-  Route(Config& config, std::size_t index) : config_(&config), index_(index) {}
+  Route(KeptConfig& config, std::size_t index) : config_(&config), index_(index) {}
   RouteConfig& edit();
   void add(Stage stage);
 
-  Config* config_;
+  KeptConfig* config_;
   std::size_t index_;
 };
 
@@ -168,7 +169,7 @@ class GW_EXPORT Gateway {
   /// Adds stages that run for every request, in this order, before those of its route.
   template <class... Stages>
   Gateway& use(Stages&&... stages) {
-    (config().use.push_back(Stage(std::forward<Stages>(stages))), ...);
+    (add(Stage(std::forward<Stages>(stages))), ...);
     return *this;
   }
   /// Gives a stage or handler a name that configurations can use.
@@ -182,7 +183,8 @@ class GW_EXPORT Gateway {
   Gateway& admin(std::string address);
   /// Where the gateway's own messages go; nowhere by default.
   Gateway& log_to(LogSink sink);
-  /// The configuration that the verbs above edit.
+  /// The configuration that the verbs above edit. A gateway whose configuration was asked for keeps it as it is; others keep
+  /// their routes packed while they run, which takes less memory where there are many.
   Config& config();
 
   // --- life -------------------------------------------------------------------------------------
@@ -240,6 +242,7 @@ class GW_EXPORT Gateway {
  private:
   friend class Server;
   struct State;
+  void add(Stage stage);
   std::unique_ptr<State> state_;
 };
 

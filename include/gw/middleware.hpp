@@ -150,6 +150,8 @@ class Stage {
   std::uint64_t dropped() const { return dropped_ ? dropped_(object_.get()) : 0; }
   /// The same for all copies of a stage, and for them alone.
   const void* identity() const noexcept { return object_.get(); }
+  /// Copies of a stage are equal, and nothing else is.
+  friend bool operator==(const Stage& a, const Stage& b) noexcept { return a.object_ == b.object_; }
   /// Whether both can hand state on, and are of one type.
   bool can_inherit(const Stage& old) const noexcept { return inherit_ && type_ == old.type_; }
   /// This stage with the state of `old`, from which it can inherit. The same object has its own already.
@@ -206,6 +208,8 @@ class Handler {
 
   /// Whether it is a coroutine.
   bool waits() const noexcept { return wait_ != nullptr; }
+  /// Copies of a handler are equal, and nothing else is.
+  friend bool operator==(const Handler& a, const Handler& b) noexcept { return a.object_ == b.object_; }
 
  private:
   friend class Pipeline;

@@ -20,6 +20,8 @@ struct ReplyConfig {
   std::string content_type = "text/plain; charset=utf-8";  ///< of the content; not sent if it is empty
   std::vector<std::pair<std::string, std::string>> headers{};
   Place place{};
+
+  friend bool operator==(const ReplyConfig&, const ReplyConfig&) = default;
 };
 
 }  // namespace v0

@@ -43,6 +43,8 @@ struct RouteRule {
   std::vector<FieldTest> query{};    ///< all must hold
   int priority = 0;                  ///< of a regex among those of its host: the highest is asked first
   bool keep_slashes = false;         ///< looks at the path with its "//", see `RouteQuery::unmerged_path`
+
+  friend bool operator==(const RouteRule&, const RouteRule&) = default;
 };
 
 /// A regular expression for paths, compiled by a `RegexCompiler`. A value; copies share what was compiled.

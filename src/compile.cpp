@@ -280,8 +280,8 @@ class Compiler {
     const auto* to = std::get_if<ForwardConfig>(&route.action);
     Forwarding action = to ? forwarding(snapshot, route, *to) : Forwarding{nullptr, handler(route)};
     const Pipeline& pipeline = own ? *own : snapshot.unrouted;
-    return std::make_unique<const CompiledRoute>(CompiledRoute{name, pipeline, std::move(action.handler), shared_.metrics.route(name), std::move(own),
-                                                               bounds(route), std::move(action.forward), has_template, runs_user_code});
+    return std::unique_ptr<const CompiledRoute>(new CompiledRoute{
+        name, pipeline, std::move(action.handler), {shared_.metrics, name}, std::move(own), bounds(route), std::move(action.forward), has_template, runs_user_code});
   }
 
   // The stages of a route behind those of the gateway; null if it has none.

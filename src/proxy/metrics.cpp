@@ -19,15 +19,50 @@ std::size_t Metrics::workers() const {
 }
 
 template <class T>
-std::shared_ptr<T> Metrics::find(Known<T>& known, const std::string& name) {
+Metrics::Entry<T>& Metrics::find(Known<T>& known, const std::string& name, std::shared_ptr<T>& held) {
+  Entry<T>& entry = known[name];
+  held = entry.counters.lock();
+  if (!held || held->workers() < workers_) entry.counters = held = std::make_shared<T>(name, workers_);
+  return entry;
+}
+
+std::shared_ptr<RouteMetrics> Metrics::route(const std::string& name) {
   const std::lock_guard lock(mutex_);
-  std::weak_ptr<T>& entry = known[name];
-  std::shared_ptr<T> counters = entry.lock();
-  if (!counters || counters->workers() < workers_) entry = counters = std::make_shared<T>(name, workers_);
+  std::shared_ptr<RouteMetrics> counters;
+  find(routes_, name, counters);
   return counters;
 }
-template std::shared_ptr<RouteMetrics> Metrics::find(Known<RouteMetrics>&, const std::string&);
-template std::shared_ptr<UpstreamMetrics> Metrics::find(Known<UpstreamMetrics>&, const std::string&);
+
+std::shared_ptr<UpstreamMetrics> Metrics::upstream(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<UpstreamMetrics> counters;
+  find(upstreams_, name, counters);
+  return counters;
+}
+
+std::shared_ptr<RouteMetrics> Metrics::counting_route(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<RouteMetrics> counters;
+  find(routes_, name, counters).kept = counters;
+  return counters;
+}
+
+void Metrics::set_routes(const std::vector<std::string_view>& names) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<RouteMetrics>> kept;
+  for (const std::string_view name : names)
+    if (const auto found = routes_.find(name); found != routes_.end() && found->second.kept) kept.push_back(found->second.kept);
+  for (auto& [name, entry] : routes_) entry.kept.reset();
+  for (std::shared_ptr<RouteMetrics>& counters : kept) routes_.find(counters->name)->second.kept = std::move(counters);
+}
+
+RouteMetrics* RouteMeter::find() const {
+  std::shared_ptr<RouteMetrics> counters = metrics_->counting_route(std::string(name_));
+  RouteMetrics* found = nullptr;
+  if (!found_.compare_exchange_strong(found, counters.get(), std::memory_order_acq_rel)) return found;
+  held_ = std::move(counters);
+  return held_.get();
+}
 
 WorkerCounters& Metrics::worker(std::size_t index) {
   const std::lock_guard lock(mutex_);
@@ -55,17 +90,17 @@ void Metrics::configured(bool is_applied) {
   ++config_version_;
   applied_at_ = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   // Names that are gone are forgotten here, where their number is that of a configuration.
-  std::erase_if(routes_, [](const auto& entry) { return entry.second.expired(); });
-  std::erase_if(upstreams_, [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(routes_, [](const auto& entry) { return entry.second.counters.expired(); });
+  std::erase_if(upstreams_, [](const auto& entry) { return entry.second.counters.expired(); });
 }
 
 Metrics::View Metrics::view() const {
   std::unique_lock lock(mutex_);
   View view;
   for (const auto& entry : routes_)
-    if (auto alive = entry.second.lock()) view.routes.push_back(std::move(alive));
+    if (auto alive = entry.second.counters.lock()) view.routes.push_back(std::move(alive));
   for (const auto& entry : upstreams_)
-    if (auto alive = entry.second.lock()) view.upstreams.push_back(std::move(alive));
+    if (auto alive = entry.second.counters.lock()) view.upstreams.push_back(std::move(alive));
   for (const auto& counters : gateway_) view.gateway.push_back(counters.get());
   for (const Stage& stage : stages_) view.dropped_lines += stage.dropped();
   view.workers = workers_ - 1;

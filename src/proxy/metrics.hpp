@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,8 +42,12 @@ class Metrics {
   std::size_t workers() const;
 
   /// Counters for a route; the empty name is that of requests without a route.
-  std::shared_ptr<RouteMetrics> route(const std::string& name) { return find(routes_, name); }
-  std::shared_ptr<UpstreamMetrics> upstream(const std::string& name) { return find(upstreams_, name); }
+  std::shared_ptr<RouteMetrics> route(const std::string& name);
+  std::shared_ptr<UpstreamMetrics> upstream(const std::string& name);
+  /// The same for a route that begins to count. They live as if every snapshot with a route of that name had them already.
+  std::shared_ptr<RouteMetrics> counting_route(const std::string& name);
+  /// Says which routes the configuration has from now on.
+  void set_routes(const std::vector<std::string_view>& names);
   /// The counters of a worker. They stay when the worker ends: another one may have its number then.
   WorkerCounters& worker(std::size_t index);
 
@@ -69,9 +74,15 @@ class Metrics {
 
  private:
   template <class T>
-  using Known = std::map<std::string, std::weak_ptr<T>>;
+  struct Entry {
+    std::weak_ptr<T> counters;
+    std::shared_ptr<T> kept{};  // the same, for snapshots that have not asked for them yet
+  };
   template <class T>
-  std::shared_ptr<T> find(Known<T>& known, const std::string& name);
+  using Known = std::map<std::string, Entry<T>, std::less<>>;
+  // The entry of a name, with counters; `held` has them.
+  template <class T>
+  Entry<T>& find(Known<T>& known, const std::string& name, std::shared_ptr<T>& held);
 
   mutable std::mutex mutex_;
   std::size_t workers_ = 1;
@@ -83,6 +94,27 @@ class Metrics {
   std::uint64_t config_version_ = 0;
   bool is_last_applied_ = false;
   std::int64_t applied_at_ = 0;
+};
+
+/// The counters of a route of a snapshot, which are made when it first counts: of many routes most hardly ever do.
+class RouteMeter {
+ public:
+  /// Both must outlive it.
+  RouteMeter(Metrics& metrics, std::string_view name) noexcept : metrics_(&metrics), name_(name) {}
+
+  /// Any worker. The first call takes a lock.
+  RouteMetrics* get() const {
+    RouteMetrics* const found = found_.load(std::memory_order_acquire);
+    return found ? found : find();
+  }
+
+ private:
+  RouteMetrics* find() const;
+
+  Metrics* metrics_;
+  std::string_view name_;
+  mutable std::atomic<RouteMetrics*> found_{nullptr};
+  mutable std::shared_ptr<RouteMetrics> held_;  // by whoever was the first to find them
 };
 
 /// The number of an error in a tally.

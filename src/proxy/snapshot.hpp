@@ -42,7 +42,7 @@ struct CompiledRoute {
   std::string_view name;       ///< of its rule, in the router of the snapshot
   const Pipeline& pipeline;    ///< the gateway's stages, then the route's
   Handler handler;
-  std::shared_ptr<RouteMetrics> metrics;
+  RouteMeter metrics;
   std::unique_ptr<const Pipeline> own_pipeline{};  ///< null: the route has no stages, and `pipeline` is that of the snapshot
   std::unique_ptr<const Bounds> bounds{};          ///< null: those of the gateway
   std::shared_ptr<const Forward> forward{};        ///< what the handler does, if it is one that forwards. Routes that forward alike share it

@@ -107,6 +107,7 @@ class Compiler {
     for (const std::string& server : config_.name_servers) servers += server + ' ';
     snapshot->dns = shared_.names.find(servers, net::DnsOptions{.servers = config_.name_servers});
     for (const UpstreamConfig& u : config_.upstreams) add_upstream(*snapshot, u.name, u.endpoints, u.options);
+    snapshot->routes.reserve(config_.routes.size());
     for (std::size_t i = 0; i < config_.routes.size(); ++i) snapshot->routes.push_back(compile_route(*snapshot, i));
     return snapshot;
   }
@@ -116,6 +117,7 @@ class Compiler {
   // names that only code can define.
   Router<std::uint32_t> build_router() {
     RouterBuilder<std::uint32_t> builder(compile_regex);
+    builder.reserve(config_.routes.size());
     for (std::size_t i = 0; i < config_.routes.size(); ++i) {
       const RouteConfig& route = config_.routes[i];
       const std::string path = "routes[" + std::to_string(i) + ']';
@@ -234,7 +236,7 @@ class Compiler {
 
   // What a route does by forwarding.
   struct Forwarding {
-    std::shared_ptr<const Forward> forward;
+    const Forward* forward;  // the handler owns it
     Handler handler;
   };
 
@@ -247,7 +249,7 @@ class Compiler {
     const RouteTimeouts& t = route.timeouts;
     const auto make = [&] {
       const auto made = std::make_shared<const Forward>(forward(snapshot, route, to));
-      return Forwarding{made, [made](Context& c) { return (*made)(c); }};
+      return Forwarding{made.get(), [made](Context& c) { return (*made)(c); }};
     };
     // What a rewrite makes depends on the pattern, too.
     if (route.rewrite || !to.split.empty()) return make();
@@ -281,7 +283,7 @@ class Compiler {
     Forwarding action = to ? forwarding(snapshot, route, *to) : Forwarding{nullptr, handler(route)};
     const Pipeline& pipeline = own ? *own : snapshot.unrouted;
     return std::unique_ptr<const CompiledRoute>(new CompiledRoute{
-        name, pipeline, std::move(action.handler), {shared_.metrics, name}, std::move(own), bounds(route), std::move(action.forward), has_template, runs_user_code});
+        name, pipeline, std::move(action.handler), {shared_.metrics, name}, std::move(own), bounds(route), action.forward, has_template, runs_user_code});
   }
 
   // The stages of a route behind those of the gateway; null if it has none.

@@ -101,6 +101,12 @@ class RouterBuilder {
   /// One that takes rules of the kind `regex`, too: `gw::RouterBuilder<int> builder(gw::compile_regex)`.
   explicit RouterBuilder(RegexCompiler compile_regex) : compile_regex_(std::move(compile_regex)) {}
 
+  /// Makes room for `count` routes, so that a large router takes no more memory than it needs.
+  void reserve(std::size_t count) {
+    rules_.reserve(count);
+    values_.reserve(count);
+  }
+
   /// Adds a route. The order of adding decides nothing but `Match::index`. Nothing is checked yet.
   RouterBuilder& add(RouteRule rule, T value) {
     rules_.push_back(std::move(rule));

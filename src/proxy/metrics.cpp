@@ -57,7 +57,7 @@ void Metrics::set_routes(const std::vector<std::string_view>& names) {
 }
 
 RouteMetrics* RouteMeter::find() const {
-  std::shared_ptr<RouteMetrics> counters = metrics_->counting_route(std::string(name_));
+  std::shared_ptr<RouteMetrics> counters = metrics_->counting_route(*name_);
   RouteMetrics* found = nullptr;
   if (!found_.compare_exchange_strong(found, counters.get(), std::memory_order_acq_rel)) return found;
   held_ = std::move(counters);

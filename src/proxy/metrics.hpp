@@ -100,7 +100,7 @@ class Metrics {
 class RouteMeter {
  public:
   /// Both must outlive it.
-  RouteMeter(Metrics& metrics, std::string_view name) noexcept : metrics_(&metrics), name_(name) {}
+  RouteMeter(Metrics& metrics, const std::string& name) noexcept : metrics_(&metrics), name_(&name) {}
 
   /// Any worker. The first call takes a lock.
   RouteMetrics* get() const {
@@ -112,7 +112,7 @@ class RouteMeter {
   RouteMetrics* find() const;
 
   Metrics* metrics_;
-  std::string_view name_;
+  const std::string* name_;
   mutable std::atomic<RouteMetrics*> found_{nullptr};
   mutable std::shared_ptr<RouteMetrics> held_;  // by whoever was the first to find them
 };

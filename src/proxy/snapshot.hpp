@@ -45,7 +45,7 @@ struct CompiledRoute {
   RouteMeter metrics;
   std::unique_ptr<const Pipeline> own_pipeline{};  ///< null: the route has no stages, and `pipeline` is that of the snapshot
   std::unique_ptr<const Bounds> bounds{};          ///< null: those of the gateway
-  std::shared_ptr<const Forward> forward{};        ///< what the handler does, if it is one that forwards. Routes that forward alike share it
+  const Forward* forward = nullptr;                ///< what the handler does, and owns, if it is one that forwards; routes that forward alike share it
   bool has_template = false;                       ///< the handler needs the parameters as they were matched
   bool runs_user_code = false;                     ///< the handler is not gw's own
 };

@@ -129,15 +129,16 @@ TEST_CASE("counters: a name keeps its counters as long as somebody uses them") {
 TEST_CASE("counters: those of a route are made when it counts first, and stay as long as the route is configured") {
   Metrics metrics;
   metrics.set_workers(2);
-  metrics.set_routes({"users", "orders"});
-  auto before = std::make_unique<RouteMeter>(metrics, "users");
-  const RouteMeter after(metrics, "users"), unused(metrics, "orders");
+  const std::string users = "users", orders = "orders";
+  metrics.set_routes({users, orders});
+  auto before = std::make_unique<RouteMeter>(metrics, users);
+  const RouteMeter after(metrics, users), unused(metrics, orders);
   CHECK(metrics.view().routes.empty());
   RouteMetrics* const counters = before->get();
   counters->of(1).bytes_sent.add(7);
   CHECK(before->get() == counters);
   // The configuration changes, and what counted ends, before the new route has counted.
-  metrics.set_routes({"users"});
+  metrics.set_routes({users});
   before.reset();
   REQUIRE(metrics.view().routes.size() == 1);
   CHECK(after.get() == counters);
@@ -146,13 +147,14 @@ TEST_CASE("counters: those of a route are made when it counts first, and stay as
 
 TEST_CASE("counters: those of a route that is configured no longer end with the last that counts") {
   Metrics metrics;
-  auto route = std::make_unique<RouteMeter>(metrics, "users");
+  const std::string users = "users";
+  auto route = std::make_unique<RouteMeter>(metrics, users);
   route->get()->of(0).bytes_sent.add(7);
   metrics.set_routes({"orders"});
   CHECK(metrics.view().routes.size() == 1);
   route.reset();
   CHECK(metrics.view().routes.empty());
-  CHECK(RouteMeter(metrics, "users").get()->of(0).bytes_sent.value() == 0);
+  CHECK(RouteMeter(metrics, users).get()->of(0).bytes_sent.value() == 0);
 }
 
 TEST_CASE("counters: counters for fewer workers are replaced, those for more are kept") {

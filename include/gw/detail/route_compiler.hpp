@@ -62,6 +62,7 @@ class RouteCompiler {
     report_repeated_names();
     std::stable_sort(problems_.begin(), problems_.end(), [](const RouteProblem& a, const RouteProblem& b) { return a.rule < b.rule; });
     problems.insert(problems.end(), std::make_move_iterator(problems_.begin()), std::make_move_iterator(problems_.end()));
+    trie_.shrink();
     return std::move(trie_);
   }
 

@@ -112,6 +112,14 @@ class RouteTrie {
   friend class RouteCompiler;
   using Index = std::uint32_t;
 
+  /// Gives back the room that growing has left.
+  void shrink() {
+    nodes_.shrink_to_fit();
+    entries_.shrink_to_fit();
+    regexes_.shrink_to_fit();
+    text_.shrink_to_fit();
+  }
+
   /// Hosts are found like segments, below two nodes of their own: the trees of exact hosts, and
   /// those of "*.name" below the name. A child's index is never 0.
   static constexpr Index exact_hosts = 0, wildcard_hosts = 1, any_host = 2;

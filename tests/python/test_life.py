@@ -1,14 +1,17 @@
 """Starting and stopping, again and again, at bad moments, in other processes."""
 import asyncio
+import contextlib
 import gc
 import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import pytest
 
@@ -84,6 +87,102 @@ def test_stop_waits_for_requests_that_run(ask):
     server.stop()
     client.join()
     assert answers == [b"slow"]
+
+
+KINDS = ["plain", "waiting", "middleware", "asgi", "wsgi"]
+
+
+def slow_gateway(kind, begun, go_on):
+    """Its only route takes its time: it begins, and waits for `go_on`."""
+    app = gw.Gateway({"workers": 1, "timeouts": {"drain": "10s"}})
+    route = app.prefix("/")
+
+    async def wait():
+        begun.set()
+        while not go_on.is_set():
+            await asyncio.sleep(0.001)
+
+    def plain(c):
+        begun.set()
+        go_on.wait(20)
+        return "done"
+
+    async def waiting(c):
+        await wait()
+        return "done"
+
+    async def middleware(c, next):
+        await wait()
+        await next()
+
+    async def asgi(scope, receive, send):
+        assert scope["type"] == "http"
+        await wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    def wsgi(environ, start_response):
+        start_response("200 OK", [])
+        return [plain(None).encode()]
+
+    if kind in ("plain", "waiting"):
+        route.handle(locals()[kind])
+    elif kind == "middleware":
+        route.use(middleware).reply(200, text="done")
+    else:
+        getattr(route, kind)(locals()[kind])
+    return app
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stop_waits_for_everything_that_runs(kind, ask):
+    begun, go_on, answers = threading.Event(), threading.Event(), []
+    app = slow_gateway(kind, begun, go_on)
+    server = app.start("127.0.0.1:0")
+    client = threading.Thread(target=lambda: answers.append(ask(server.port)[2]))
+    client.start()
+    assert begun.wait(10)
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    go_on.set()
+    stopping.join(20)
+    client.join()
+    assert answers == [b"done"] and not stopping.is_alive()
+
+
+@pytest.mark.parametrize("kind", ["plain", "asgi"])  # each waits five seconds, until the gateway gives its worker up
+def test_what_does_not_end_does_not_keep_the_gateway(kind):
+    """Clients of it get nothing; what it says later reaches nobody."""
+    begun, go_on = threading.Event(), threading.Event()
+    app = slow_gateway(kind, begun, go_on)
+    app.config["timeouts"] = {"drain": "100ms"}
+    server = app.start("127.0.0.1:0")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert begun.wait(10)
+        server.stop()
+        with contextlib.suppress(ConnectionResetError):
+            assert client.recv(1000) == b""
+    go_on.set()
+    app.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gateway_that_nobody_holds_ends(kind):
+    app = slow_gateway(kind, threading.Event(), threading.Event())
+    app._crossing.start()
+    threads, gone = list(app._crossing._threads), weakref.ref(app._crossing)
+    assert threads
+    del app
+    gc.collect()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    del threads, thread
+    deadline = time.monotonic() + 10
+    while gone() is not None and time.monotonic() < deadline:
+        gc.collect()
+    assert gone() is None
 
 
 def test_requests_that_wait_when_it_is_closed_get_500():
@@ -171,13 +270,42 @@ def resident():
 def test_a_hundred_thousand_requests_leave_nothing():
     import tracemalloc
 
+    async def asgi(scope, receive, send):
+        assert scope["type"] == "http"
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a", "more_body": scope["path"] == "/asgi/stream"})
+        if scope["path"] == "/asgi/stream":
+            await send({"type": "http.response.body", "body": b"b"})
+
+    def wsgi(environ, start_response):
+        start_response("200 OK", [("X-Path", environ["PATH_INFO"])])
+        return [environ["wsgi.input"].read()]
+
+    async def around(c, next):
+        c.state["x"] = c.req.path
+        await next()
+        c.res.headers["x-path"] = c.state["x"]
+
+    async def waiting(c):
+        return {"path": c.req.path}
+
+    class Done:
+        def done(self, c):
+            c.res.status, c.state
+
     app = gw.Gateway({"workers": 1})
     app.get("/plain").handle(lambda c: {"path": c.req.path, "fields": len(c.req.headers)})
     app.get("/stream").handle(lambda c: (piece for piece in ("a", "b")))
+    app.get("/waiting").handle(waiting)
+    app.prefix("/asgi").asgi(asgi)
+    app.prefix("/wsgi").wsgi(wsgi)
+    app.get("/middleware").use(around, Done()).handle(lambda c: "ok")
+    targets = ["/plain"] * 4 + ["/stream", "/waiting", "/asgi", "/asgi/stream", "/wsgi", "/middleware"]
 
     def many(count):
         for i in range(count):
-            assert app.dispatch("GET", "/stream" if i % 10 == 0 else "/plain").status == 200
+            assert app.dispatch("GET", targets[i % len(targets)]).status == 200
 
     with app.start("127.0.0.1:0"):
         many(2_000)

@@ -16,7 +16,11 @@ from ._errors import ConfigError, Error, Problem
 from ._gateway import Gateway, Route, Server, Upstream, stage
 from ._gw import version as __version__
 from ._message import Context, Headers, Request, Response
+from ._stage import DoneContext, Next, StageContext
 
 _gw.raise_errors_as(ConfigError, Error)
 
-__all__ = ["ConfigError", "Context", "Error", "Gateway", "Headers", "Problem", "Request", "Response", "Route", "Server", "Upstream", "__version__", "stage"]
+__all__ = [
+    "ConfigError", "Context", "DoneContext", "Error", "Gateway", "Headers", "Next", "Problem", "Request", "Response", "Route", "Server", "StageContext", "Upstream",
+    "__version__", "stage",
+]

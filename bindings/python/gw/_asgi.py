@@ -18,6 +18,7 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 
 log = logging.getLogger("gw")
 VERSIONS = {"version": "3.0", "spec_version": "2.4"}
+LIFESPAN_VERSIONS = {"version": "3.0", "spec_version": "2.0"}  # of a specification of its own
 EXPECTS_START, EXPECTS_BODY, STREAMS, DROPS, HAS_ENDED = range(5)
 
 
@@ -269,7 +270,7 @@ class Lifespan:
 
     async def _run(self) -> None:
         try:
-            await self._application({"type": "lifespan", "asgi": VERSIONS, "state": self.state}, self._events.get, self._send)
+            await self._application({"type": "lifespan", "asgi": LIFESPAN_VERSIONS, "state": self.state}, self._events.get, self._send)
         except Exception as error:
             # One that knows no lifespans raises; it is served all the same (specification of the lifespan protocol).
             if self._started.done():

@@ -204,11 +204,15 @@ class Exchange:
 
     def end(self) -> None:
         """The application has come to its end: the worker has its answer, whatever happened."""
-        if self._state <= EXPECTS_BODY and self._is_gone:
-            try:
-                self._call.fail()
-            except Error:
-                pass  # it has
+        try:
+            if self._state <= EXPECTS_BODY:
+                if self._is_gone:
+                    self._call.fail()
+            elif self._state != HAS_ENDED:
+                self._is_cut = True
+                self._settle()
+        except Error:
+            pass  # it has
 
     def fail(self, error: BaseException) -> bool:
         """The application has raised. False: nothing was sent yet."""
@@ -217,11 +221,6 @@ class Exchange:
         if self._state <= EXPECTS_BODY:
             return False
         log.error("the application behind %s has raised", self._call_text(), exc_info=error)
-        self._is_cut = True
-        try:
-            self._settle()
-        except Error:
-            pass
         return True
 
     def _call_text(self) -> str:

@@ -122,6 +122,24 @@ def test_content_is_requests_until_the_last(size):
     assert messages[-1] == {"type": "http.disconnect"}
 
 
+@pytest.mark.parametrize("content", [b"a", b"ab"])
+@pytest.mark.parametrize("messages", [[], [START], [START, BODY], [START, PIECE, BODY], [ValueError("mine")], [START, PIECE, ValueError("mine")]])
+def test_a_request_is_over_when_its_client_has_left_and_its_application_has_returned(content, messages):
+    begun = threading.Event()
+
+    async def application(scope, receive, send):
+        begun.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await sends(*messages)(scope, receive, send)
+
+    with Served(only_http(application)) as served:
+        with served.connect(get(b"/", b"Content-Length: 2\r\n", b"POST") + content):
+            assert begun.wait(20)
+        assert served.stage.is_over.wait(20)
+    assert served.validator.faults == []
+
+
 @pytest.mark.parametrize("head", [{**START, "headers": [(b"a", b"1\r\nb: 2")]}, {**START, "status": 99}])
 @pytest.mark.parametrize("rest", [[BODY], [PIECE, BODY]])
 def test_a_head_that_cannot_be_sent_is_500(head, rest):
@@ -129,3 +147,11 @@ def test_a_head_that_cannot_be_sent_is_500(head, rest):
         assert served.ask(get(b"/")).startswith(b"HTTP/1.1 500 ")
         assert served.stage.is_over.wait(20)
     assert len(served.validator.faults) == 1
+
+
+@pytest.mark.parametrize("messages", [[START, BODY], [START, PIECE, BODY], [START, PIECE, PIECE, {**BODY, "body": b""}]])
+def test_an_exception_behind_the_response_leaves_it_whole(messages, caplog):
+    with Served(sends(*messages, ValueError("mine"))) as served:
+        answer = served.ask(get(b"/"))
+        assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"0\r\n\r\n" if PIECE in messages else b"ok")
+    assert [record.exc_info[0] for record in caplog.records] == [ValueError]

@@ -125,6 +125,8 @@ class Exchange:
         if state == HAS_ENDED:
             raise RuntimeError("http.response.body after the response has ended")
         body, has_more = message.get("body", b""), message.get("more_body", False)
+        if type(body) is not bytes:
+            body = bytes(memoryview(body))  # as other servers do; also what is like bytes, but no number
         if state == EXPECTS_BODY and not has_more:
             self._call.reply(self._status, self._headers, body)  # also if nobody hears it: the worker waits for it
             self._state = HAS_ENDED
@@ -137,7 +139,7 @@ class Exchange:
                 self._state = HAS_ENDED
             return
         if body:
-            await self._put(bytes(body))
+            await self._put(body)
         if not has_more:
             self._state = HAS_ENDED
             self._settle()

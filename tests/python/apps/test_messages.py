@@ -155,3 +155,10 @@ def test_an_exception_behind_the_response_leaves_it_whole(messages, caplog):
         answer = served.ask(get(b"/"))
         assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"0\r\n\r\n" if PIECE in messages else b"ok")
     assert [record.exc_info[0] for record in caplog.records] == [ValueError]
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+@pytest.mark.parametrize("rest", [[], [BODY]])
+def test_what_is_like_bytes_is_taken_as_other_servers_do(kind, rest):
+    with Served(sends(START, {**(PIECE if rest else BODY), "body": kind(b"like")}, *rest), raises_faults=False) as served:
+        assert b"like" in served.ask(get(b"/"))

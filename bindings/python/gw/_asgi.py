@@ -35,8 +35,7 @@ class Asgi:
     def __init__(self, application: Application, crossing: Crossing) -> None:
         self.depth = 0
         self._application, self._crossing = application, crossing
-        self._lifespan = Lifespan(application)
-        crossing.lifespans.append(self._lifespan)
+        self._lifespan = lifespan_of(application, crossing)
         self._same = {"type": "http", "asgi": VERSIONS}
 
     async def __call__(self, call: _gw.Call) -> None:
@@ -232,13 +231,22 @@ class Exchange:
             return "a request that is over"
 
 
+def lifespan_of(application: Application, crossing: Crossing) -> Lifespan:
+    """That of an application, which has one also if it is behind several routes."""
+    for known in crossing.lifespans:
+        if known.application is application:
+            return known  # type: ignore[no-any-return]
+    crossing.lifespans.append(Lifespan(application))
+    return crossing.lifespans[-1]  # type: ignore[no-any-return]
+
+
 class Lifespan:
     """Start and end of an application."""
 
     def __init__(self, application: Application) -> None:
         self.state: dict[str, Any] = {}
         self.is_supported = False
-        self._application = application
+        self.application = application
         self._task: Optional[asyncio.Task[None]] = None
 
     async def begin(self) -> None:
@@ -271,7 +279,7 @@ class Lifespan:
 
     async def _run(self) -> None:
         try:
-            await self._application({"type": "lifespan", "asgi": LIFESPAN_VERSIONS, "state": self.state}, self._events.get, self._send)
+            await self.application({"type": "lifespan", "asgi": LIFESPAN_VERSIONS, "state": self.state}, self._events.get, self._send)
         except Exception as error:
             # One that knows no lifespans raises; it is served all the same (specification of the lifespan protocol).
             if self._started.done():

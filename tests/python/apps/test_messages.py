@@ -162,3 +162,26 @@ def test_an_exception_behind_the_response_leaves_it_whole(messages, caplog):
 def test_what_is_like_bytes_is_taken_as_other_servers_do(kind, rest):
     with Served(sends(START, {**(PIECE if rest else BODY), "body": kind(b"like")}, *rest), raises_faults=False) as served:
         assert b"like" in served.ask(get(b"/"))
+
+
+def test_an_application_behind_two_routes_has_one_lifespan():
+    seen = []
+
+    async def application(scope, receive, send):
+        if scope["type"] == "lifespan":
+            assert await receive() == {"type": "lifespan.startup"}
+            scope["state"]["pool"] = seen
+            await send({"type": "lifespan.startup.complete"})
+            seen.append(await receive())
+            await send({"type": "lifespan.shutdown.complete"})
+        else:
+            scope["state"]["pool"].append(scope["path"])
+            scope["state"]["mine"] = 1
+            await send(START)
+            await send(BODY)
+
+    with Served(application) as served:
+        served.ask(get(b"/a"))
+        served.ask(get(b"/r/b"))
+    assert served.validator.faults == []
+    assert seen == ["/a", "/r/b", {"type": "lifespan.shutdown"}]

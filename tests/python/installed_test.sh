@@ -25,3 +25,7 @@ cd "$directory"
 "$bin/python" -m mypy --strict --cache-dir "$directory/mypy" "$source/examples/python" "$source/bindings/python/gw"
 "$bin/python" -m pytest -q -p no:cacheprovider "$source/tests/python"
 (cd "$source/examples/python" && "$bin/python" -m pytest -q -p no:cacheprovider .)
+# Applications of others, mounted.
+"$bin/pip" install -q --disable-pip-version-check -r "$source/tests/python/apps/requirements.txt" </dev/null
+"$bin/python" -m pytest -q -p no:cacheprovider "$source/tests/python/apps/test_fastapi.py"
+"$source/tests/python/apps/upstream_test.sh" "$bin/python"

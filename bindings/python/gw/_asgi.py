@@ -36,7 +36,7 @@ class Asgi:
         self.depth = 0
         self._application, self._crossing = application, crossing
         self._lifespan = lifespan_of(application, crossing)
-        self._same = {"type": "http", "asgi": VERSIONS}
+        self._same: dict[str, object] = {"type": "http", "asgi": VERSIONS}
 
     async def __call__(self, call: _gw.Call) -> None:
         root = unquote("/".join(call.path.split("/", self.depth + 1)[:self.depth + 1])) if self.depth else ""

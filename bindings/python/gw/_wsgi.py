@@ -116,7 +116,7 @@ def environ_of(call: _gw.Call, depth: int) -> dict[str, Any]:
     host, colon, port = call.authority.rpartition(":")
     if not colon or port.endswith("]"):
         host, port = call.authority, "443" if call.client_scheme == "https" else "80"
-    environ = {
+    environ: dict[str, Any] = {
         "REQUEST_METHOD": call.method, "SCRIPT_NAME": script, "PATH_INFO": path, "QUERY_STRING": call.query, "REQUEST_URI": call.target,
         "SERVER_NAME": host or "localhost", "SERVER_PORT": port, "SERVER_PROTOCOL": "HTTP/1.%d" % call.minor_version, "REMOTE_ADDR": call.client_address,
         "wsgi.version": (1, 0), "wsgi.url_scheme": call.client_scheme, "wsgi.input": io.BufferedReader(Input(call)), "wsgi.errors": sys.stderr,

@@ -17,7 +17,7 @@ options=""
 for option in "$@"; do options="$options --config-settings=cmake.define.$option"; done
 # shellcheck disable=SC2086  # a list of words
 "$bin/pip" install -q --disable-pip-version-check --config-settings=build-dir="$source/build/python" $options "$source" </dev/null
-"$bin/pip" install -q --disable-pip-version-check pytest mypy </dev/null
+"$bin/pip" install -q --disable-pip-version-check mypy -r "$source/tests/python/apps/requirements.txt" </dev/null
 export PYTHONDONTWRITEBYTECODE=1
 cd "$directory"
 "$bin/gw" version
@@ -25,7 +25,4 @@ cd "$directory"
 "$bin/python" -m mypy --strict --cache-dir "$directory/mypy" "$source/examples/python" "$source/bindings/python/gw"
 "$bin/python" -m pytest -q -p no:cacheprovider "$source/tests/python"
 (cd "$source/examples/python" && "$bin/python" -m pytest -q -p no:cacheprovider .)
-# Applications of others, mounted.
-"$bin/pip" install -q --disable-pip-version-check -r "$source/tests/python/apps/requirements.txt" </dev/null
-"$bin/python" -m pytest -q -p no:cacheprovider "$source/tests/python/apps/test_fastapi.py"
 "$source/tests/python/apps/upstream_test.sh" "$bin/python"

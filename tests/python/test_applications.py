@@ -63,6 +63,25 @@ def test_the_scope_of_a_request(ask):
     assert [(scope["root_path"], scope["path"]) for scope in scopes if scope["type"] == "http"][1:] == [("/strip/a b", "/strip/a b/rest"), ("/late", "/late/x")]
 
 
+@pytest.mark.parametrize("request_head, server", [
+    (b"GET / HTTP/1.1\r\nHost: a\r\n", ("a", 80)), (b"GET / HTTP/1.1\r\nHost: a:81\r\n", ("a", 81)), (b"GET / HTTP/1.1\r\nHost: [::1]\r\n", ("::1", 80)),
+    (b"GET / HTTP/1.1\r\nHost: [::1]:81\r\n", ("::1", 81)), (b"GET / HTTP/1.0\r\n", None)])
+def test_the_server_is_whom_the_client_asks(request_head, server):
+    servers = []
+
+    async def application(scope, receive, send):
+        servers.append(scope["server"])
+        await send(start_of(204))
+        await send(body_of())
+
+    app = gateway(application)
+    with app.start("127.0.0.1:0") as listening:
+        with socket.create_connection(("127.0.0.1", listening.port), timeout=20) as client:
+            client.sendall(request_head + b"\r\n")
+            assert b" 204 " in client.recv(1000)
+    assert servers == [server]
+
+
 def test_content_comes_as_messages():
     messages = []
 

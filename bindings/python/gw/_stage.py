@@ -12,7 +12,7 @@ from ._message import Context, Headers, Response, response_of
 
 #: Runs the stages behind a middleware, and the handler or upstream.
 Next = Callable[[], Awaitable[None]]
-Middleware = Callable[["StageContext", Next], Awaitable[None]]
+Middleware = Callable[["StageContext", Next], Awaitable[object]]
 
 
 class Res:

@@ -117,14 +117,16 @@ nb::bytes content_of(gw::Result<std::string> piece) {
   return bytes_of(*piece);
 }
 
-// Host and port of an authority.
-nb::tuple server_of(std::string_view authority, std::string_view scheme) {
-  const std::size_t colon = authority.rfind(':');
+// Host and port of an authority; None if it is not known.
+nb::object server_of(std::string_view authority, std::string_view scheme) {
+  if (authority.empty()) return nb::none();
   int port = scheme == "https" ? 443 : 80;
+  const std::size_t colon = authority.rfind(':');
   if (colon != authority.npos && authority.find(']', colon) == authority.npos) {
     std::from_chars(authority.data() + colon + 1, authority.data() + authority.size(), port);
     authority = authority.substr(0, colon);
   }
+  if (authority.starts_with('[') && authority.ends_with(']')) authority = authority.substr(1, authority.size() - 2);
   return nb::make_tuple(utf8(authority), port);
 }
 
@@ -270,7 +272,7 @@ void bind_calls(nb::module_& m) {
 
   nb::class_<Outbox>(m, "Outbox")
       .def(nb::init<>())
-      .def("open", [](Outbox& outbox, nb::callable on_first) {
+      .def("open", [](Outbox& outbox, nb::typed<nb::callable, nb::object()> on_first) {
         outbox.on_first = [on_first = std::move(on_first)] { on_first(); };
         Outbox::present() = &outbox;
       }, "on_first"_a)

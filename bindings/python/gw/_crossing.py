@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import os
@@ -77,8 +78,7 @@ class Crossing:
             self._loop_thread = threading.Thread(target=self._run_loop, args=(self._loop,), name="gw-asyncio", daemon=True)
             self._loop_thread.start()
             return
-        if self._loop is not None:
-            self._end_own_loop()
+        self._end_own_loop(wait=True)
         self._loop = loop
         self._enter(loop)
 
@@ -96,16 +96,15 @@ class Crossing:
             self._outbox.close()
         self._loop = None
 
-    def _end_own_loop(self) -> None:
+    def _end_own_loop(self, wait: bool) -> None:
         loop, thread = self._loop, self._loop_thread
         self._loop = self._loop_thread = None
-        if loop is not None and thread is not None:
-            try:
-                loop.call_soon_threadsafe(loop.stop)
-            except RuntimeError:  # it is closed
-                pass
-            if thread is not threading.current_thread():
-                thread.join()
+        if loop is None or thread is None:
+            return
+        with contextlib.suppress(RuntimeError):  # it is closed
+            loop.call_soon_threadsafe(loop.stop)
+        if wait and thread is not threading.current_thread():
+            thread.join()
 
     def run_lifespans(self, begin: bool) -> None:
         """Begins or ends those of all applications on the loop of their own, and waits for it."""
@@ -122,11 +121,11 @@ class Crossing:
 
     def close(self) -> None:
         """Ends threads and loop; requests that wait for them get 500. Not on one of them."""
-        self.end()
+        self.end(wait=True)
         for thread in self._threads:
             thread.join()
 
-    def end(self) -> None:
+    def end(self, wait: bool = False) -> None:
         """The same without waiting for the threads."""
         with self._lock:
             if self._is_closed:
@@ -134,7 +133,13 @@ class Crossing:
             self._is_closed = True
         self.plain.close()
         self.waiting.close()
-        self._end_own_loop()
+        self._end_own_loop(wait)
+
+    def forget(self) -> None:
+        """This process was forked: the threads do not run here, and what they held stays locked."""
+        self._lock = threading.Lock()
+        self._is_closed = True
+        self._loop = self._loop_thread = None
 
     # Plain functions, and what they give piece by piece.
 

@@ -544,6 +544,7 @@ def _in_child() -> None:
         if gateway._inner is not None:
             gateway._inner.leak()
             gateway._inner = None
+            gateway._crossing.forget()
 
 
 atexit.register(_at_exit)

@@ -13,9 +13,10 @@
 """
 from . import _gw
 from ._errors import ConfigError, Error, Problem
-from ._gateway import Gateway, Route, Server, Upstream, stage
+from ._gateway import Gateway, Server
 from ._gw import version as __version__
 from ._message import Context, Headers, Request, Response
+from ._route import Route, Upstream, stage
 from ._stage import DoneContext, Next, StageContext
 
 _gw.raise_errors_as(ConfigError, Error)

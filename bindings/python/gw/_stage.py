@@ -12,6 +12,8 @@ from ._message import Context, Headers, Response, response_of
 
 #: Runs the stages behind a middleware, and the handler or upstream.
 Next = Callable[[], Awaitable[None]]
+#: A stage: a name that a file or `define` knows, what `gw.stage(...)` gives, `async def f(c, next)`, or an object with request(c), response(c), done(c).
+Stage = Any
 Middleware = Callable[["StageContext", Next], Awaitable[object]]
 
 

@@ -8,8 +8,9 @@ from typing import Any, Optional
 from urllib.parse import unquote
 
 from . import _gw
-from ._crossing import Crossing, give
+from ._crossing import Crossing
 from ._errors import Error
+from ._streams import END, Reader, give
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -57,7 +58,7 @@ class Asgi:
 class Exchange:
     """One request and its response, as messages. It is the stream of the response, too."""
 
-    __slots__ = ("_call", "_crossing", "_state", "_status", "_headers", "_has_begun", "_has_read", "_is_gone", "_gone", "_pulling", "_piece", "_taken", "_is_cut", "_was_told")
+    __slots__ = ("_call", "_crossing", "_state", "_status", "_headers", "_has_begun", "_reader", "_has_read", "_is_gone", "_gone", "_pulling", "_piece", "_taken", "_turn", "_is_cut", "_was_told")
 
     def __init__(self, call: _gw.Call, crossing: Crossing) -> None:
         self._call, self._crossing = call, crossing
@@ -65,12 +66,14 @@ class Exchange:
         self._status = 0
         self._headers: Any = ()
         self._has_begun = False  # what came with the request was given
+        self._reader: Optional[Reader] = None
         self._has_read = False  # the content of the request, to its end
         self._is_gone = False  # the client, or its interest
         self._gone: Optional[asyncio.Event] = None
         self._pulling: Optional[_gw.Call] = None  # a worker waits for a piece
         self._piece: Optional[bytes] = None  # waits for a worker
-        self._taken: Optional[asyncio.Future[None]] = None
+        self._taken: Any = None  # a future, done when that is taken
+        self._turn: Optional[asyncio.Lock] = None  # of those who send at once
         self._is_cut = False
         self._was_told = False  # that the client has left, by an exception
 
@@ -80,7 +83,9 @@ class Exchange:
         if not self._has_read and not self._is_gone:
             try:
                 return await self._read()
-            except Error:
+            except Error as error:
+                if error.status is None and not self._call.is_gone:
+                    raise
                 self.close()
         if not self._is_gone:
             await self._wait_until_gone()
@@ -104,8 +109,9 @@ class Exchange:
             self._has_begun = True
             piece, self._has_read = call.content, call.has_content
         else:
-            await self._crossing.wait(lambda number: call.read(False, number))
-            piece = call.take_piece()
+            if self._reader is None:
+                self._reader = Reader(call, self._crossing)
+            piece = await self._reader.piece()
             self._has_read = not piece
         return {"type": "http.request", "body": piece, "more_body": not self._has_read}
 
@@ -158,14 +164,20 @@ class Exchange:
             raise ClientDisconnected
 
     async def _put(self, piece: bytes) -> None:
-        self._expect_client(self._is_gone)
-        if self._pulling is not None:
-            call, self._pulling = self._pulling, None
-            return give(call, piece)
-        self._piece = piece
-        self._taken = asyncio.get_running_loop().create_future()
-        await self._taken
-        self._expect_client(self._is_gone and self._piece is not None)
+        if self._turn is None:
+            self._turn = asyncio.Lock()
+        async with self._turn:
+            # One whose task gave up is still there.
+            while self._piece is not None and not self._is_gone:
+                await asyncio.shield(self._taken)
+            self._expect_client(self._is_gone)
+            if self._pulling is not None:
+                call, self._pulling = self._pulling, None
+                return give(call, piece)
+            self._piece = piece
+            self._taken = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._taken)
+            self._expect_client(self._is_gone and self._piece is not None)
 
     def pull(self, call: _gw.Call) -> None:
         """A worker wants the next piece."""
@@ -184,7 +196,7 @@ class Exchange:
             if self._is_cut:
                 call.finish(False)
             else:
-                give(call, None)
+                give(call, END)
 
     def _wake(self) -> None:
         if self._taken is not None and not self._taken.done():
@@ -260,7 +272,7 @@ class Lifespan:
         self.is_supported = True
         self._events.put_nowait({"type": "lifespan.startup"})
         self._task = loop.create_task(self._run())
-        failure = await self._started
+        failure = await asyncio.shield(self._started)
         if failure is not None:
             self._task = None
             raise Error("an application did not start: " + failure)
@@ -270,19 +282,21 @@ class Lifespan:
         task, self._task = self._task, None
         if task is None:
             return
-        if self.is_supported:
+        if not self._started.done():
+            task.cancel()  # whoever waited for it has given up
+        elif self.is_supported:
             self._events.put_nowait({"type": "lifespan.shutdown"})
             failure = await self._ended
             if failure is not None:
                 log.error("an application did not shut down: %s", failure)
-        await task
+        await asyncio.wait([task])
 
     async def _run(self) -> None:
         try:
             await self.application({"type": "lifespan", "asgi": LIFESPAN_VERSIONS, "state": self.state}, self._events.get, self._send)
-        except Exception as error:
+        except BaseException as error:
             # One that knows no lifespans raises; it is served all the same (specification of the lifespan protocol).
-            if self._started.done():
+            if self._started.done() and not isinstance(error, asyncio.CancelledError):
                 log.error("the lifespan of an application has raised", exc_info=error)
         finally:
             self.is_supported = self.is_supported and self._started.done() and not self._ended.done()

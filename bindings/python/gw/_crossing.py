@@ -7,12 +7,14 @@ import itertools
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 from . import _gw
 from ._errors import Error
 from ._message import response_of
+from ._streams import AsyncStream, PlainStream
 
 log = logging.getLogger("gw")
 THREADS = min(32, (os.cpu_count() or 1) + 4)
@@ -119,13 +121,15 @@ class Crossing:
         for lifespan in reversed(self.lifespans):
             await lifespan.end()
 
-    def close(self) -> None:
-        """Ends threads and loop; requests that wait for them get 500. Not on one of them."""
-        self.end(wait=True)
-        for thread in self._threads:
-            thread.join()
+    def close(self, timeout: Optional[float] = None) -> None:
+        """Ends threads and loop; requests that wait for them get 500. Not on one of them. Those that do not end in time are left behind."""
+        threads = [*self._threads, *([self._loop_thread] if self._loop_thread else [])]
+        self.end()
+        give_up = None if timeout is None else time.monotonic() + timeout
+        for thread in threads:
+            thread.join(None if give_up is None else max(0, give_up - time.monotonic()))
 
-    def end(self, wait: bool = False) -> None:
+    def end(self) -> None:
         """The same without waiting for the threads."""
         with self._lock:
             if self._is_closed:
@@ -133,7 +137,7 @@ class Crossing:
             self._is_closed = True
         self.plain.close()
         self.waiting.close()
-        self._end_own_loop(wait)
+        self._end_own_loop(wait=False)
 
     def forget(self) -> None:
         """This process was forked: the threads do not run here, and what they held stays locked."""
@@ -153,26 +157,15 @@ class Crossing:
                 except BaseException as error:
                     fail(call, error)
             elif kind == PULL:
-                try:
-                    stream = self.streams[number]
-                    while (piece := next(stream, None)) is not None and not piece:
-                        pass  # an empty piece is not the end
-                    give(call, piece)
-                except BaseException as error:
-                    cut(call, error)
+                self.streams[number].pull(call)
             elif kind == DROP:
                 self._drop(number)
             call = item = None  # type: ignore[assignment]  # or the request would stay until the next one
 
-    def _drop(self, number: int) -> Any:
-        stream = self.streams.pop(number, None)
-        close = getattr(stream, "close", None)
-        if close is not None:
-            try:
-                close()
-            except Exception:
-                log.exception("the end of what gave a response has raised")
-        return stream
+    def _drop(self, number: int) -> None:
+        stream = self.streams.pop(number, None)  # none: its response was refused
+        if stream is not None:
+            stream.close()
 
     # Answers.
 
@@ -187,18 +180,17 @@ class Crossing:
         elif hasattr(response.body, "__aiter__"):
             self.reply_stream(call, response.status, response.headers, AsyncStream(self, response.body))
         else:
-            self.reply_stream(call, response.status, response.headers, iter(response.body))
+            self.reply_stream(call, response.status, response.headers, PlainStream(response.body))
 
-    def reply_stream(self, call: _gw.Call, status: int, headers: Any, stream: Any) -> int:
-        """Answers with what `stream` gives: an iterator, or on the loop something with `pull`. Its number."""
+    def reply_stream(self, call: _gw.Call, status: int, headers: Any, stream: Any) -> None:
+        """Answers with what `stream` gives when a worker pulls; it is closed when nobody wants more."""
         number = next(self._numbers)
         self.streams[number] = stream
         try:
-            call.reply_stream(status, headers, number, self.waiting if hasattr(stream, "pull") else self.plain)
+            call.reply_stream(status, headers, number, self.plain if isinstance(stream, PlainStream) else self.waiting)
         except BaseException:
             del self.streams[number]
             raise
-        return number
 
     # Coroutines.
 
@@ -231,14 +223,9 @@ class Crossing:
                 if future is not None and not future.done():
                     future.set_result(None)
             elif kind == PULL:
-                try:
-                    self.streams[number].pull(call)
-                except BaseException as error:
-                    cut(call, error)
+                self.streams[number].pull(call)
             elif kind == DROP:
-                stream = self._drop(number)
-                if hasattr(stream, "aclose"):
-                    self.spawn(self._close(stream))
+                self._drop(number)
             elif kind == DONE:
                 self._tell_done(number, call)
             elif kind == GONE:
@@ -256,17 +243,18 @@ class Crossing:
         finally:
             del self._tasks[key]
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs something else on the loop. On the loop."""
         assert self._loop is not None
         key = next(self._numbers)
-        self._tasks[key] = self._loop.create_task(coroutine)
-        self._tasks[key].add_done_callback(lambda _: self._tasks.pop(key))
+        task = self._tasks[key] = self._loop.create_task(coroutine)
+        task.add_done_callback(lambda _: self._tasks.pop(key))
+        return task
 
     def _tell_done(self, number: int, call: _gw.Call) -> None:
         try:
             waiting = self._done[number](call)
-        except Exception:
+        except BaseException:
             log.exception("a done hook has raised")
             waiting = None
         if waiting is None:
@@ -277,27 +265,21 @@ class Crossing:
     async def _finish_done(self, waiting: Coroutine[Any, Any, None], call: _gw.Call) -> None:
         try:
             await waiting
-        except Exception:
+        except BaseException:
             log.exception("a done hook has raised")
         finally:
             call.end()
 
-    async def _close(self, stream: Any) -> None:
-        try:
-            await stream.aclose()
-        except Exception:
-            log.exception("the end of what gave a response has raised")
-
-    async def wait(self, ask: Callable[[int], None]) -> None:
-        """Has `ask` ask a worker under a number, and waits for what comes of it."""
+    def ask(self, question: Callable[[int], None]) -> asyncio.Future[None]:
+        """Has `question` ask a worker under a number; what is done when the worker has answered."""
         number = next(self._numbers)
-        future = asyncio.get_running_loop().create_future()
-        self._futures[number] = future
+        future = self._futures[number] = asyncio.get_running_loop().create_future()
         try:
-            ask(number)
-            await future
-        finally:
-            self._futures.pop(number, None)
+            question(number)
+        except BaseException:
+            del self._futures[number]
+            raise
+        return future
 
     def state(self, call: _gw.Call) -> dict[str, Any]:
         """What stages and handlers keep for the request."""
@@ -309,44 +291,6 @@ class Crossing:
         return state
 
 
-class AsyncStream:
-    """Pieces of a response that come from an asynchronous iterable."""
-
-    def __init__(self, crossing: Crossing, pieces: Any) -> None:
-        self._crossing, self._iterator = crossing, pieces.__aiter__()
-
-    def pull(self, call: _gw.Call) -> None:
-        self._crossing.spawn(self._pull(call))
-
-    async def _pull(self, call: _gw.Call) -> None:
-        try:
-            while not (piece := await self._iterator.__anext__()):
-                pass  # an empty piece is not the end
-        except StopAsyncIteration:
-            piece = None
-        except BaseException as error:
-            return cut(call, error)
-        try:
-            give(call, piece)
-        except BaseException as error:
-            cut(call, error)
-
-    async def aclose(self) -> None:
-        if hasattr(self._iterator, "aclose"):
-            await self._iterator.aclose()
-
-
-def give(call: _gw.Call, piece: Union[str, bytes, None]) -> None:
-    """Gives a piece of a response; none: it ends."""
-    try:
-        if piece is None:
-            call.finish(True)
-        else:
-            call.give(piece)
-    except Error:
-        pass  # the client has left
-
-
 def fail(call: _gw.Call, error: BaseException) -> None:
     """Logs an exception of user code, and lets the request fail."""
     try:
@@ -356,12 +300,3 @@ def fail(call: _gw.Call, error: BaseException) -> None:
         call.fail()
     except Error:
         pass  # it is over, or answered
-
-
-def cut(call: _gw.Call, error: BaseException) -> None:
-    """The same for what gives a response piece by piece."""
-    log.error("what gives a response piece by piece has raised", exc_info=error)
-    try:
-        call.finish(False)
-    except Error:
-        pass

@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import json
 import os
 import signal
 import sys
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Optional, Union
 
@@ -220,15 +221,21 @@ class Gateway:
 
     def start(self, address: Optional[str] = None) -> Server:
         """Serves in the background until the server is stopped; on `address`, too. Installs no signal handlers. Raises `Error` if an application does not start."""
+        with self._lifespans():
+            self._start(address)
+        return Server(self)
+
+    @contextlib.contextmanager
+    def _lifespans(self) -> Iterator[None]:
+        """Begins those of applications, and ends them if what is done then does not succeed."""
         self._check_building()
         self._crossing.start()
-        self._crossing.run_lifespans(True)
         try:
-            self._start(address)
+            self._crossing.run_lifespans(True)
+            yield
         except BaseException:
             self._crossing.run_lifespans(False)
             raise
-        return Server(self)
 
     def _start(self, address: Optional[str]) -> None:
         with self._lock:
@@ -248,19 +255,26 @@ class Gateway:
 
     def stop(self) -> None:
         """Answers what was read, at most for `timeouts.drain`, and stops. Does nothing if the gateway does not run. Not from a handler."""
+        if threading.current_thread().name.startswith("gw-"):
+            raise Error("a handler cannot stop its gateway, which would wait for it")
         self._native().stop()
         self._is_running = False
         self._crossing.run_lifespans(False)
 
     def run(self, address: Optional[str] = None) -> None:
         """Serves until SIGTERM or SIGINT, then answers what was read. SIGHUP reloads. A second signal ends the process. On the main thread."""
+        with self._lifespans():  # under the signal handlers of before: an application that does not start can be interrupted
+            self._run(address)
+
+    def _run(self, address: Optional[str]) -> None:
         # A signal may reach a thread that runs no Python, or come just before the main thread begins to wait: the pipe tells all the same.
         read, write = os.pipe()
         os.set_blocking(write, False)
         before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         before_fd = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         try:
-            with self.start(address):
+            self._start(address)
+            with Server(self):
                 while (number := os.read(read, 1)[0]) not in (signal.SIGINT, signal.SIGTERM):
                     if number == signal.SIGHUP:
                         self._reload_and_say()
@@ -362,7 +376,8 @@ _gateways: weakref.WeakSet[Gateway] = weakref.WeakSet()
 def _at_exit() -> None:
     for gateway in list(_gateways):
         if gateway._inner is not None:
-            gateway.close()
+            gateway.stop()
+            gateway._crossing.close(timeout=5)
 
 
 def _in_child() -> None:

@@ -15,8 +15,8 @@ Handler = Callable[[Context], Any]
 
 
 def is_waiting(action: object) -> bool:
-    """Whether it is a coroutine function, or an object that is called as one."""
-    return inspect.iscoroutinefunction(action) or inspect.iscoroutinefunction(getattr(action, "__call__", None))
+    """Whether it is a coroutine function, an asynchronous generator, or an object that is called as one."""
+    return any(test(what) for test in (inspect.iscoroutinefunction, inspect.isasyncgenfunction) for what in (action, getattr(action, "__call__", None)))
 
 
 async def never(call: _gw.Call) -> None:
@@ -25,10 +25,10 @@ async def never(call: _gw.Call) -> None:
 
 def plain_action(handler: Handler, crossing: Crossing) -> Plain:
     """Answers calls by a plain function."""
-    state, reply = crossing.state, crossing.reply
+    reply = crossing.reply
 
     def answer(call: _gw.Call) -> None:
-        value = handler(Context(call, state))
+        value = handler(Context(call, crossing))
         if type(value) is dict:  # what handlers mostly give
             call.reply_content("application/json", encode(value))
         else:
@@ -37,11 +37,13 @@ def plain_action(handler: Handler, crossing: Crossing) -> Plain:
 
 
 def waiting_action(handler: Handler, crossing: Crossing) -> Waiting:
-    """The same by a coroutine function."""
-    state, reply, wait = crossing.state, crossing.reply, crossing.wait
+    """The same by a coroutine function, or an asynchronous generator."""
+    reply = crossing.reply
 
     async def answer(call: _gw.Call) -> None:
-        value = await handler(Context(call, state, wait))
+        value = handler(Context(call, crossing, True))
+        if inspect.iscoroutine(value):
+            value = await value
         if type(value) is dict:
             call.reply_content("application/json", encode(value))
         else:

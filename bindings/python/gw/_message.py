@@ -2,19 +2,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, Optional, Union
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, Optional, Union
 from urllib.parse import parse_qs
 
 from . import _gw
 from ._errors import Error
+from ._streams import Reader
+
+if TYPE_CHECKING:
+    from ._crossing import Crossing
 
 Pairs = list[tuple[str, str]]
-#: Has something ask a worker under a number, and waits for what comes of it.
-Wait = Callable[[Callable[[int], None]], Awaitable[None]]
-#: What is kept for a request.
-State = Callable[[_gw.Call], dict[str, Any]]
-Content = Union[str, bytes, Iterable[Union[str, bytes]], AsyncIterable[Union[str, bytes]]]
+Content = Union[str, bytes, bytearray, memoryview, dict[str, Any], Iterable[Union[str, bytes]], AsyncIterable[Union[str, bytes]]]
 
 
 class Headers(MutableMapping[str, str]):
@@ -81,10 +81,10 @@ class Headers(MutableMapping[str, str]):
 class Request:
     """A request of a client. Usable until the request is over; then everything raises `gw.Error`."""
 
-    __slots__ = ("_call", "_wait", "_headers", "_content")
+    __slots__ = ("_call", "_reader", "_headers", "_content")
 
-    def __init__(self, call: _gw.Call, wait: Optional[Wait]) -> None:
-        self._call, self._wait = call, wait
+    def __init__(self, call: _gw.Call, reader: Optional[Reader]) -> None:
+        self._call, self._reader = call, reader
         self._headers: Optional[Headers] = None
         self._content: Optional[bytes] = None
 
@@ -130,7 +130,7 @@ class Request:
         if self._content is None or self._call.is_over:
             if self._call.has_content:
                 self._content = self._call.content
-            elif self._wait is None:
+            elif self._reader is None:
                 self._content = self._call.content + self._call.read_now(True)
             else:
                 raise Error("the content has not been read: await c.req.read() first")
@@ -145,17 +145,17 @@ class Request:
 
     async def read(self) -> bytes:
         """Reads the content, or what is left of it, 64 MiB at most, for coroutines. Those behind a middleware get it, too."""
-        if self._wait is None:
+        if self._reader is None:
             raise Error("a plain function has c.req.body")
         if self._content is None and not self._call.has_content:
-            first = self._call.content
-            await self._wait(lambda number: self._call.read(True, number))
-            self._content = first + self._call.take_piece()
+            rest = await self._reader.piece(whole=True)
+            if self._content is None:  # or another task has read it
+                self._content = self._call.content + rest
         return self.body
 
     def __iter__(self) -> Iterator[bytes]:
         """The content piece by piece, for plain handlers."""
-        if self._wait is not None:
+        if self._reader is not None:
             raise Error("a coroutine says `async for`")
         if first := self._call.content:
             yield first
@@ -166,30 +166,27 @@ class Request:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The same for coroutines."""
-        if self._wait is None:
+        if self._reader is None:
             raise Error("a plain function says `for`")
         if first := self._call.content:
             yield first
-        while not self._call.has_content:
-            await self._wait(lambda number: self._call.read(False, number))
-            if not (piece := self._call.take_piece()):
-                return
+        while not self._call.has_content and (piece := await self._reader.piece()):
             yield piece
 
 
 class Context:
     """One request and what is known about it. Usable until the request is over; then everything raises `gw.Error`."""
 
-    __slots__ = ("_call", "_wait", "_state", "_req")
+    __slots__ = ("_call", "_crossing", "_is_waiting", "_req")
 
-    def __init__(self, call: _gw.Call, state: State, wait: Optional[Wait] = None) -> None:
-        self._call, self._state, self._wait = call, state, wait
+    def __init__(self, call: _gw.Call, crossing: Crossing, is_waiting: bool = False) -> None:
+        self._call, self._crossing, self._is_waiting = call, crossing, is_waiting
         self._req: Optional[Request] = None
 
     @property
     def req(self) -> Request:
         if self._req is None:
-            self._req = Request(self._call, self._wait)
+            self._req = Request(self._call, Reader(self._call, self._crossing) if self._is_waiting else None)
         return self._req
 
     @property
@@ -239,7 +236,7 @@ class Context:
     @property
     def state(self) -> dict[str, Any]:
         """What middleware and handlers keep for this request, and tell each other."""
-        return self._state(self._call)
+        return self._crossing.state(self._call)
 
 
 class Response:
@@ -280,6 +277,10 @@ def _has(pairs: Pairs, name: str) -> bool:
 def response_of(value: object) -> Response:
     """The response that a handler's result stands for."""
     if isinstance(value, Response):
+        if isinstance(value.body, dict) and not _has(value.headers, "content-type"):
+            return Response(encode(value.body), value.status, [*value.headers, ("Content-Type", "application/json")])
+        if isinstance(value.body, (bytearray, memoryview)):
+            value = Response(bytes(value.body), value.status, value.headers)
         if not _has(value.headers, "content-type") and value.body != b"":
             kind = "text/plain; charset=utf-8" if isinstance(value.body, str) else "application/octet-stream"
             return Response(value.body, value.status, [*value.headers, ("Content-Type", kind)])

@@ -1,6 +1,7 @@
 """Middleware in Python: coroutine functions `f(c, next)`, and objects with hooks."""
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, Optional, Union
@@ -20,10 +21,11 @@ Middleware = Callable[["StageContext", Next], Awaitable[object]]
 class Res:
     """The response as middleware sees it, after `next()`. Changes of `status` and `headers` are what the client gets."""
 
-    __slots__ = ("_call", "_wait", "_status", "_headers", "_content")
+    __slots__ = ("_call", "_crossing", "_status", "_headers", "_content", "_reading")
 
-    def __init__(self, call: _gw.Call, wait: Any) -> None:
-        self._call, self._wait = call, wait
+    def __init__(self, call: _gw.Call, crossing: Crossing) -> None:
+        self._call, self._crossing = call, crossing
+        self._reading: Optional[asyncio.Future[None]] = None
         self._status: Optional[int] = None
         self._headers: Optional[Headers] = None
         self._content: Optional[bytes] = None
@@ -45,8 +47,11 @@ class Res:
     async def read(self) -> bytes:
         """The whole content, 64 MiB at most; the client gets it all the same. `c.reply` gives another one."""
         if self._content is None:
-            await self._wait(self._call.read_response)
-            self._content = self._call.take_piece()
+            if self._reading is None:
+                self._reading = self._crossing.ask(self._call.read_response)
+            await asyncio.shield(self._reading)  # it goes on if its task gives up
+            if self._content is None:
+                self._content = self._call.take_piece()
         return self._content
 
     def leave(self) -> None:
@@ -57,11 +62,11 @@ class Res:
 class StageContext(Context):
     """A request on its way through middleware."""
 
-    __slots__ = ("_crossing", "_reply", "_res", "_has_next", "_consumer", "_id")
+    __slots__ = ("_reply", "_res", "_has_next", "_resumed", "_consumer", "_id")
 
     def __init__(self, call: _gw.Call, crossing: Crossing) -> None:
-        super().__init__(call, crossing.state, crossing.wait)
-        self._crossing = crossing
+        super().__init__(call, crossing, True)
+        self._resumed: Optional[asyncio.Future[None]] = None
         self._reply: Union[Response, int, None] = None
         self._res: Optional[Res] = None
         self._has_next = False
@@ -100,12 +105,19 @@ class StageContext(Context):
         self._id = id
 
     async def _next(self) -> None:
+        self._call.method  # raises if it is over
         if self._reply is not None:
             return
         if self._has_next:
             raise Error("next() was called twice")
-        await self._crossing.wait(self._go_on)
-        self._res = Res(self._call, self._wait)
+        self._resumed = self._crossing.ask(self._go_on)
+        await self._take_turn()
+
+    async def _take_turn(self) -> None:
+        """Waits for the response, if it is still to come: until then nothing can be said."""
+        if self._resumed is not None and self._res is None:
+            await asyncio.shield(self._resumed)
+            self._res = self._res or Res(self._call, self._crossing)
 
     def _go_on(self, number: int, is_last: bool = False) -> None:
         self._has_next = True
@@ -127,13 +139,18 @@ class StageContext(Context):
 class DoneContext(Context):
     """A request that is over, for `done`."""
 
-    __slots__ = ("_res",)
+    __slots__ = ("_res", "_kept")
 
     def __init__(self, call: _gw.Call, crossing: Crossing) -> None:
-        # What was kept ends before a hook that waits does.
-        state = crossing.states.get(call.number, {})
-        super().__init__(call, lambda call: state, crossing.wait)
-        self._res = Res(call, None)
+        super().__init__(call, crossing, True)
+        # The crossing forgets it before a hook that waits has ended.
+        self._kept = crossing.states.get(call.number, {})
+        self._res = Res(call, crossing)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        self._call.method  # raises if it is over
+        return self._kept
 
     @property
     def res(self) -> Res:
@@ -181,7 +198,10 @@ def runner_of(stage: Any, crossing: Crossing) -> tuple[Optional[Waiting], Option
 def around(stage: Middleware, crossing: Crossing) -> Waiting:
     async def run(call: _gw.Call) -> None:
         c = StageContext(call, crossing)
-        value = await stage(c, c._next)
+        try:
+            value = await stage(c, c._next)
+        finally:
+            await c._take_turn()  # it may have given up before the rest had ended
         if value is not None:
             raise TypeError("a middleware answers by c.reply(...), and returns nothing")
         c._finish()

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from . import _gw
 from ._crossing import Crossing
+from ._streams import END, PlainStream
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -33,7 +34,7 @@ class Wsgi:
             if first is None or answer.length == len(first):
                 return self._reply(call, answer, first or b"")
             status, headers = answer.head()
-            self._crossing.reply_stream(call, status, headers, Pieces(chain(answer.written, [first], pieces), result))
+            self._crossing.reply_stream(call, status, headers, PlainStream(Pieces(answer.written, chain([first], pieces), result)))
             result = []  # closed with the stream
         finally:
             if hasattr(result, "close"):
@@ -73,16 +74,27 @@ class Answer:
 
 
 class Pieces:
-    """The pieces of a response, and what has to be closed behind them."""
+    """The pieces of a response, with what is written meanwhile, and what has to be closed behind them."""
 
-    def __init__(self, pieces: Iterator[bytes], result: Any) -> None:
-        self._pieces, self._result = pieces, result
+    def __init__(self, written: list[bytes], pieces: Iterator[bytes], result: Any) -> None:
+        self._written, self._pieces, self._result = written, pieces, result
+        self._next: Any = None
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
-    def __next__(self) -> bytes:
-        return next(self._pieces)
+    def __next__(self) -> Any:
+        # What is written comes before the piece that the application gives then.
+        if self._next is None:
+            self._next = next(self._pieces, END)
+        if self._written:
+            piece = b"".join(self._written)
+            self._written.clear()
+            return piece
+        piece, self._next = self._next, None
+        if piece is END:
+            raise StopIteration
+        return piece
 
     def close(self) -> None:
         if hasattr(self._result, "close"):

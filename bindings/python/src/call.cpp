@@ -135,6 +135,7 @@ void Call::next(Edits edits, std::size_t number, bool is_last) {
   expect_turn();
   edits_ = std::move(edits);
   next_number_ = number;
+  has_gone_on_ = true;
   say(is_last ? Said::pass : Said::next);
 }
 
@@ -169,9 +170,13 @@ void Call::abandon(const Item& item) {
 
 // --- Content ----------------------------------------------------------------------------------------------
 
-void Call::start_reading(void (*begin)(Call&, gw::Context*)) {
+void Call::start_reading(void (*begin)(Call&, gw::Context*), bool is_response, bool is_waited_for, std::size_t number) {
   expect_going_on();
+  // Whoever comes behind a stage reads, too, and there is one reader at a time.
+  if (is_stage_ && (!is_with_python_ || (has_gone_on_ && !is_response))) throw CallError("content is read before next(), that of the response behind it");
   if (is_read_wanted_.exchange(true)) throw CallError("the content is being read already");
+  is_waited_for_ = is_waited_for;
+  read_number_ = number;
   {
     const std::lock_guard lock(mutex_);
     piece_.reset();
@@ -186,21 +191,12 @@ void Call::begin_reading(Call& self, gw::Context* c) {
   asio::co_spawn(self.link_->worker(), self.read_content(*c, is_response, whole), asio::detached);
 }
 
-void Call::read(bool whole, std::size_t number) {
-  read_number_ = number;
-  is_waited_for_ = false;
-  start_reading(whole ? &begin_reading<false, true> : &begin_reading<false, false>);
-}
+void Call::read(bool whole, std::size_t number) { start_reading(whole ? &begin_reading<false, true> : &begin_reading<false, false>, false, false, number); }
 
-void Call::read_response(std::size_t number) {
-  read_number_ = number;
-  is_waited_for_ = false;
-  start_reading(&begin_reading<true, true>);
-}
+void Call::read_response(std::size_t number) { start_reading(&begin_reading<true, true>, true, false, number); }
 
 gw::Result<std::string> Call::read_now(bool whole) {
-  is_waited_for_ = true;
-  start_reading(whole ? &begin_reading<false, true> : &begin_reading<false, false>);
+  start_reading(whole ? &begin_reading<false, true> : &begin_reading<false, false>, false, true, 0);
   std::unique_lock lock(mutex_);
   // A worker that is left behind tells nothing.
   while (!delivered_.wait_for(lock, std::chrono::seconds(1), [this] { return piece_.has_value(); }))

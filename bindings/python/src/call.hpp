@@ -104,7 +104,8 @@ class Call : public std::enable_shared_from_this<Call> {
   /// Whether all content of the request is here already; then `content` is it.
   bool has_content() const noexcept { return has_content_; }
   const std::string& content() const { return expect_going_on(), content_; }
-  /// Asks for the next piece of the content, or for the whole rest of it; `number` is resumed when it is there. One at a time.
+  /// Asks for the next piece of the content, or for the whole rest of it; `number` is resumed when it is there. One at a time, and by a
+  /// stage before it goes on: then the content is for those behind.
   void read(bool whole, std::size_t number);
   /// The same for the whole content of the response, after `next`.
   void read_response(std::size_t number);
@@ -139,6 +140,8 @@ class Call : public std::enable_shared_from_this<Call> {
   gw::Task<> settle();
   /// Nobody waits for the response any more: tells Python.
   void set_gone() { is_gone_ = true, tell(Item::Kind::gone, 0); }
+  /// This call is that of a stage, which may read while it has its turn.
+  void set_stage() noexcept { is_stage_ = true; }
   /// This call is about a request that is over.
   void set_record() noexcept { is_record_ = true; }
   void set_content(std::string content) { content_ = std::move(content), has_content_ = true; }
@@ -158,7 +161,7 @@ class Call : public std::enable_shared_from_this<Call> {
   void say(Said said);
   gw::Task<Said> answer();
   void answer_pull(std::optional<std::string> piece);
-  void start_reading(void (*begin)(Call&, gw::Context*));
+  void start_reading(void (*begin)(Call&, gw::Context*), bool is_response, bool is_waited_for, std::size_t number);
   template <bool is_response, bool whole>
   static void begin_reading(Call& self, gw::Context* c);
   void post(void (*what)(Call&, gw::Context*)) { link_->post({what, shared_from_this()}); }
@@ -172,11 +175,11 @@ class Call : public std::enable_shared_from_this<Call> {
   Outcome outcome_;
   const std::shared_ptr<Link> link_;
   const std::shared_ptr<Queue> queue_;
-  bool is_record_ = false;
+  bool is_record_ = false, is_stage_ = false;
   std::atomic<bool> has_ended_ = false, is_gone_ = false;
 
   // What Python says. Written before a post to the worker, and read behind it.
-  std::atomic<bool> is_with_python_ = false;
+  std::atomic<bool> is_with_python_ = false, has_gone_on_ = false;
   Said said_ = Said::nothing;
   gw::Response response_;
   Edits edits_;
@@ -189,8 +192,8 @@ class Call : public std::enable_shared_from_this<Call> {
   bool has_content_ = false;
   std::string content_;
   std::optional<gw::Failure> read_failure_;
-  std::size_t read_number_ = 0;
-  bool is_waited_for_ = false;             // by a thread
+  std::atomic<std::size_t> read_number_ = 0;
+  std::atomic<bool> is_waited_for_ = false;  // by a thread
   std::atomic<bool> is_read_wanted_ = false;
   int readers_ = 0;                        // the worker's
   gw::Event read_ended_;

@@ -57,7 +57,7 @@ gw::Config parse(const std::string& json) {
 // A gateway and what it needs of Python.
 class PyGateway {
  public:
-  explicit PyGateway(const std::optional<std::string>& file) : gateway_(std::make_unique<gw::Gateway>(file ? gw::Gateway::from_file(*file) : gw::Gateway())) {
+  explicit PyGateway(const std::optional<std::string>& file) : file_(file), gateway_(std::make_unique<gw::Gateway>(file ? gw::Gateway::from_file(*file) : gw::Gateway())) {
     base_ = gateway_->config();
   }
   ~PyGateway() {
@@ -88,6 +88,7 @@ class PyGateway {
   void reload() {
     const nb::gil_scoped_release released;
     gateway_->reload();
+    if (file_) base_ = gw::Gateway::from_file(*file_).config();
   }
   void start() {
     const nb::gil_scoped_release released;
@@ -162,8 +163,9 @@ class PyGateway {
     return request;
   }
 
+  std::optional<std::string> file_;
   std::unique_ptr<gw::Gateway> gateway_;
-  gw::Config base_;  // of the file
+  gw::Config base_;  // of the file, as it was read last
   std::optional<gw::Server> server_;
 };
 

@@ -81,6 +81,7 @@ class Around {
 
   gw::Task<> operator()(gw::Context& c, gw::Next next) const {
     const auto call = Call::make(c, link_of(c, co_await asio::this_coro::executor, loop_), loop_);
+    call->set_stage();
     if (!c.req.body.is_stream()) call->set_content(std::string(c.req.body.text()));
     Said said = co_await call->ask(Item::Kind::stage, number_);
     co_await call->settle();

@@ -90,7 +90,6 @@ void Call::set_outcome(const gw::Context& c) {
   outcome_.bytes_sent = c.bytes_sent();
   outcome_.bytes_received = c.bytes_received();
   outcome_.is_complete = c.is_complete();
-  asked_.elapsed = c.elapsed().count();
 }
 
 // --- What Python says -------------------------------------------------------------------------------------
@@ -161,10 +160,11 @@ void Call::answer_pull(std::optional<std::string> piece) {
 }
 
 void Call::abandon(const Item& item) {
-  if (item.kind == Item::Kind::pull) {
-    if (is_pulled_.exchange(false)) finish(false);
-  } else if (is_with_python_.exchange(false)) {
-    say(Said::nothing);
+  if (item.kind != Item::Kind::pull && is_with_python_.exchange(false)) return say(Said::nothing);
+  try {
+    if (is_pulled_) finish(false);
+  } catch (const CallError&) {
+    // It is over by now, or answered.
   }
 }
 
@@ -252,7 +252,8 @@ void Call::deliver(gw::Result<std::string> piece) {
     is_read_wanted_ = false;
   }
   delivered_.notify_all();
-  if (!is_waited_for) tell(Item::Kind::resumed, number);
+  // Otherwise whoever asked will not go on.
+  if (!is_waited_for && !tell(Item::Kind::resumed, number)) abandon({Item::Kind::resumed, number, nullptr});
 }
 
 gw::Task<> Call::settle() {

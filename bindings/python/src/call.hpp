@@ -53,7 +53,7 @@ class Call : public std::enable_shared_from_this<Call> {
   struct Asked {
     std::string_view method, target, path, query, authority, route, id, client_address, peer_address, client_scheme, consumer;
     std::pmr::vector<Field> headers, params;
-    std::int64_t elapsed = 0;  ///< nanoseconds since the request began
+    std::int64_t elapsed = 0;  ///< nanoseconds since the request began, when it came here
     int minor_version = 1;     ///< of HTTP/1
     bool is_peer_trusted = false;
   };

@@ -354,3 +354,23 @@ def test_a_response_takes_what_a_handler_may_give(body, content, kind):
     app.get("/").handle(lambda c: gw.Response(body, 201))
     got = app.dispatch("GET", "/")
     assert (got.status, got.body, got.header("content-type")) == (201, content, kind)
+
+
+def test_nan_is_no_json(caplog):
+    app = gw.Gateway()
+    app.get("/").handle(lambda c: {"a": float("nan")})
+    assert app.dispatch("GET", "/").status == 500
+    assert [record.exc_info[0] for record in caplog.records] == [ValueError]
+
+
+@pytest.mark.parametrize("pieces", [["text"], [b"one", "text"]])
+@pytest.mark.parametrize("is_list", [False, True])
+def test_wsgi_gives_bytes(pieces, is_list, caplog):
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return pieces if is_list else iter(pieces)
+
+    app = gw.Gateway()
+    app.prefix("/").wsgi(application)
+    assert app.dispatch("GET", "/").status == 500
+    assert [record.exc_info[0] for record in caplog.records] == [TypeError]

@@ -266,8 +266,8 @@ class Response:
         return "Response(status=%d, headers=%r, body=%r)" % (self.status, self.headers, self.body)
 
 
-#: The JSON text of a value.
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+#: The JSON text of a value. JSON knows no NaN.
+encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def _has(pairs: Pairs, name: str) -> bool:

@@ -31,7 +31,7 @@ class Wsgi:
             pieces = iter(result)
             # The head waits for the first piece: until then the application may think better of it.
             first = next((piece for piece in pieces if piece), None)
-            if first is None or answer.length == len(first):
+            if first is None or (isinstance(first, bytes) and answer.length == len(first)):
                 return self._reply(call, answer, first or b"")
             status, headers = answer.head()
             self._crossing.reply_stream(call, status, headers, PlainStream(Pieces(answer.written, chain([first], pieces), result)))
@@ -94,6 +94,8 @@ class Pieces:
         piece, self._next = self._next, None
         if piece is END:
             raise StopIteration
+        if not isinstance(piece, bytes):
+            raise TypeError("an application of WSGI gives bytes, not %s" % type(piece).__name__)
         return piece
 
     def close(self) -> None:

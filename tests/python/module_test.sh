@@ -25,5 +25,5 @@ exec "$python" "\$@"
 END
 chmod +x "$directory/python"
 export PYTHONPATH="$directory"
-"$directory/python" -m pytest -q -p no:cacheprovider --deselect "$source/tests/python/test_life.py::test_a_hundred_thousand_requests_leave_nothing" "$source/tests/python"
+"$directory/python" -m pytest -q -p no:cacheprovider --deselect "tests/python/test_life.py::test_a_hundred_thousand_requests_leave_nothing" "$source/tests/python"
 "$source/tests/python/apps/upstream_test.sh" "$directory/python"

@@ -332,6 +332,15 @@ def test_a_handler_cannot_stop_its_gateway(ask, caplog):
     assert "cannot stop" in str(caplog.records[0].exc_info[1])
 
 
+def test_a_handler_may_stop_another_gateway():
+    app, other = gw.Gateway(), gw.Gateway()
+    other.path("/").reply(204)
+    app.get("/").handle(lambda c: str(other.stop()))
+    other.start("127.0.0.1:0")
+    assert app.dispatch("GET", "/").text == "None"
+    assert not other._is_running
+
+
 def test_wsgi_writes_between_pieces():
     def application(environ, start_response):
         write = start_response("200 OK", [])

@@ -2,9 +2,8 @@
 
 #include <gw/gw.hpp>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include "support/temp_dir.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,33 +32,14 @@ routes:
   - {path: "//14", keep_slashes: true, reply: 204}
 )";
 
-// A configuration in a file that disappears with the test.
-class File {
- public:
-  File() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "gw-test-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    directory_ = pattern;
-    write(std::string(text));
-  }
-  ~File() { std::filesystem::remove_all(directory_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  std::string path() const { return (directory_ / "gw.yaml").string(); }
-  void write(const std::string& content) const { std::ofstream(path()) << content; }
-
- private:
-  std::filesystem::path directory_;
-};
-
 }  // namespace
 
 TEST_CASE("kept config: routes are after the start what they were before") {
-  const File file;
-  const std::vector<gw::RouteConfig> routes = gw::load_config(file.path()).routes;
+  const gw_test::TempDir directory;
+  const std::string file = directory.write("gw.yaml", text);
+  const std::vector<gw::RouteConfig> routes = gw::load_config(file).routes;
   REQUIRE(routes.size() == 14);
-  gw::Gateway app = gw::Gateway::from_file(file.path());
+  gw::Gateway app = gw::Gateway::from_file(file);
   app.path("/code").forward("http://127.0.0.1:3");
   app.path("/handler").handle([](gw::Context&) { return "ok"; });
   const auto server = app.start();
@@ -79,8 +59,9 @@ TEST_CASE("kept config: routes are after the start what they were before") {
 }
 
 TEST_CASE("kept config: who has asked for it before the start sees what is applied") {
-  const File file;
-  gw::Gateway app = gw::Gateway::from_file(file.path());
+  const gw_test::TempDir directory;
+  const std::string file = directory.write("gw.yaml", text);
+  gw::Gateway app = gw::Gateway::from_file(file);
   gw::Config& config = app.config();
   const auto server = app.start();
   CHECK(config.routes.size() == 14);
@@ -90,13 +71,14 @@ TEST_CASE("kept config: who has asked for it before the start sees what is appli
 }
 
 TEST_CASE("kept config: routes of code outlast reloads, also one that fails, and can be added to") {
-  const File file;
-  gw::Gateway app = gw::Gateway::from_file(file.path());
+  const gw_test::TempDir directory;
+  const std::string file = directory.write("gw.yaml", text);
+  gw::Gateway app = gw::Gateway::from_file(file);
   app.path("/code").reply(200, "code");
   const auto server = app.start();
-  file.write("nonsense");
+  directory.write("gw.yaml", "nonsense");
   CHECK_THROWS_AS(app.reload(), gw::ConfigError);
-  file.write(std::string(text));
+  directory.write("gw.yaml", text);
   app.reload();
   CHECK(app.dispatch(gw::Method::get, "/code").status == 200);
   CHECK(app.check().empty());
@@ -107,8 +89,9 @@ TEST_CASE("kept config: routes of code outlast reloads, also one that fails, and
 }
 
 TEST_CASE("kept config: a gateway that has stopped starts again with all its routes") {
-  const File file;
-  gw::Gateway app = gw::Gateway::from_file(file.path());
+  const gw_test::TempDir directory;
+  const std::string file = directory.write("gw.yaml", text);
+  gw::Gateway app = gw::Gateway::from_file(file);
   app.start().stop();
   const auto server = app.start();
   CHECK(app.dispatch(gw::Method::get, "/13").status == 200);

@@ -139,6 +139,10 @@ class Crossing:
         self.waiting.close()
         self._end_own_loop(wait=False)
 
+    def runs_here(self) -> bool:
+        """Whether the calling thread is one of its own."""
+        return threading.current_thread() in (*self._threads, self._loop_thread)
+
     def forget(self) -> None:
         """This process was forked: the threads do not run here, and what they held stays locked."""
         self._lock = threading.Lock()

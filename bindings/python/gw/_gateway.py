@@ -255,7 +255,7 @@ class Gateway:
 
     def stop(self) -> None:
         """Answers what was read, at most for `timeouts.drain`, and stops. Does nothing if the gateway does not run. Not from a handler."""
-        if threading.current_thread().name.startswith("gw-"):
+        if self._crossing.runs_here():
             raise Error("a handler cannot stop its gateway, which would wait for it")
         self._native().stop()
         self._is_running = False

@@ -159,7 +159,6 @@ class Call : public std::enable_shared_from_this<Call> {
   void expect_going_on() const;
   void expect_turn();
   void say(Said said);
-  gw::Task<Said> answer();
   void answer_pull(std::optional<std::string> piece);
   void start_reading(void (*begin)(Call&, gw::Context*), bool is_response, bool is_waited_for, std::size_t number);
   template <bool is_response, bool whole>

@@ -45,9 +45,20 @@ void Poller::wait() {
 }
 
 void Poller::dispatch() {
-  // One batch, then the event loop's other work has its turn; what is left makes the set readable again.
-  const int count = ::epoll_wait(set_.native_handle(), batch_.data(), static_cast<int>(batch_.size()), 0);
-  count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+  // What came meanwhile is fetched here: the way through Asio's loop takes three system calls. After a batch's worth of events the
+  // loop's other work has its turn; what is left makes the set readable again.
+  for (std::size_t handled = 0; handled < batch_.size() && set_.is_open();) {
+    const int count = ::epoll_wait(set_.native_handle(), batch_.data(), static_cast<int>(batch_.size()), 0);
+    if (count <= 0) return;
+    handle(static_cast<std::size_t>(count));
+    // While one event was handled hardly another one came.
+    if (count == 1) return;
+    handled += static_cast<std::size_t>(count);
+  }
+}
+
+void Poller::handle(std::size_t count) {
+  count_ = count;
   for (next_ = 0; next_ < count_;) {
     const epoll_event event = batch_[next_++];
     if (event.data.ptr) static_cast<Watcher*>(event.data.ptr)->on_events(event.events);

@@ -43,6 +43,7 @@ class Poller {
  private:
   void wait();
   void dispatch();
+  void handle(std::size_t count);
 
   asio::posix::stream_descriptor set_;
   std::array<epoll_event, 128> batch_;

@@ -4,6 +4,8 @@
 
 #include <gw/error.hpp>
 
+#include "proxy/recycled.hpp"
+
 #include <asio/buffer.hpp>
 
 #include <cstddef>
@@ -11,7 +13,6 @@
 #include <memory>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace gw {
 inline namespace v0 {
@@ -61,25 +62,24 @@ class BufferStore {
  public:
   /// An empty buffer of at least `capacity` bytes.
   Buffer take(std::size_t capacity) {
-    if (!free_.empty()) {
-      Buffer b = std::move(free_.back());
-      free_.pop_back();
-      if (b.capacity() >= capacity) return b;
-    }
-    return Buffer(capacity);
+    const auto make = [capacity] { return Buffer(capacity); };
+    Buffer b = free_.take(make);
+    return b.capacity() >= capacity ? std::move(b) : make();
   }
   void give(Buffer b) {
-    // More than a burst leaves behind is not worth keeping.
-    if (b.capacity() == 0 || free_.size() >= kept) return;
+    if (b.capacity() == 0) return;
     b.clear();
-    free_.push_back(std::move(b));
+    free_.give(std::move(b));
   }
+  /// Frees what was not needed since the last call.
+  void trim() { free_.trim(); }
   /// How many wait.
   std::size_t size() const noexcept { return free_.size(); }
+  /// How many were taken and not given back yet.
+  std::size_t in_use() const noexcept { return free_.in_use(); }
 
  private:
-  static constexpr std::size_t kept = 128;
-  std::vector<Buffer> free_;
+  Recycled<Buffer> free_;
 };
 
 }  // namespace proxy

@@ -23,13 +23,7 @@ Task<> Caller::interim(const Response&) { co_return; }
 Call::Call(Worker& worker) : worker_(worker) {}
 
 Call& Call::begin(Worker& worker, Calls& calls, const UpstreamState& upstream, Parts parts, const Limits& limits) {
-  std::unique_ptr<Call> call;
-  if (worker.free_calls.empty()) {
-    call = std::make_unique<Call>(worker);
-  } else {
-    call = std::move(worker.free_calls.back());
-    worker.free_calls.pop_back();
-  }
+  std::unique_ptr<Call> call = worker.take_call();
   call->users_ = 1;
   call->calls_ = &calls;
   calls.running.push_back(call.get());
@@ -395,8 +389,7 @@ void Call::drop() {
   if (--users_ > 0) return;
   std::erase(calls_->running, this);
   reset();
-  std::unique_ptr<Call> self(this);
-  if (worker_.free_calls.size() < Worker::kept_free) worker_.free_calls.push_back(std::move(self));
+  worker_.give_call(std::unique_ptr<Call>(this));
 }
 
 void Call::reset() {

@@ -8,6 +8,26 @@ namespace gw {
 inline namespace v0 {
 namespace proxy {
 
+namespace {
+
+// A buffer of the worker's store, which gets it back however a direction ends.
+class Held {
+ public:
+  explicit Held(BufferStore& store) : store_(store) {}
+  ~Held() { give(); }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+  Buffer& take(std::size_t capacity) { return buffer_ = store_.take(capacity); }
+  void give() { store_.give(std::exchange(buffer_, Buffer())); }
+
+ private:
+  BufferStore& store_;
+  Buffer buffer_;
+};
+
+}  // namespace
+
 Task<> Tunnel::run() {
   worker_.counters.tunnels.up();
   start(client_, upstream_, to_upstream_);
@@ -35,7 +55,7 @@ void Tunnel::cut(Failure failure) {
 Task<> Tunnel::relay(End& from, End& to, std::uint64_t& count) {
   const std::size_t capacity = from.early.capacity();
   std::string_view rest = from.early.content();
-  Buffer buffer;
+  Held held(worker_.buffers);
   for (;;) {
     // 1. Write what was read.
     while (!rest.empty()) {
@@ -47,13 +67,13 @@ Task<> Tunnel::relay(End& from, End& to, std::uint64_t& count) {
       rest.remove_prefix(n);
       if (ec && !co_await is_ready(to.transport, Side::write)) co_return;
     }
-    worker_.buffers.give(std::exchange(buffer, Buffer()));
+    held.give();
 
     // 2. Wait for more.
     if (!co_await is_ready(from.transport, Side::read)) co_return;
 
     // 3. Read it.
-    buffer = worker_.buffers.take(capacity);
+    Buffer& buffer = held.take(capacity);
     std::error_code ec;
     const std::size_t n = from.transport.read(buffer.room(), ec);
     buffer.commit(n);
@@ -61,7 +81,6 @@ Task<> Tunnel::relay(End& from, End& to, std::uint64_t& count) {
     if (ec == asio::error::eof) break;
     if (ec && ec != asio::error::would_block) co_return cut(from.broken);
   }
-  worker_.buffers.give(std::move(buffer));
   to.transport.shutdown_write();
 }
 

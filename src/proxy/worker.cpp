@@ -56,7 +56,8 @@ Worker::Worker(Shared& shared_state, std::uint64_t seed, std::size_t number)
             }),
       random(seed),
       id_seed(random()),
-      clock_(io) {
+      clock_(io),
+      trimming_([](void* self) { static_cast<Worker*>(self)->trim(); }, this) {
   asio::make_service<BlockingService>(io, shared);
 }
 
@@ -110,14 +111,32 @@ void Worker::finish() {
 }
 
 std::unique_ptr<Session> Worker::take_session() {
-  if (free_sessions.empty()) return std::make_unique<Session>(*this);
-  std::unique_ptr<Session> session = std::move(free_sessions.back());
-  free_sessions.pop_back();
-  return session;
+  return free_sessions.take([this] { return std::make_unique<Session>(*this); });
 }
 
 void Worker::give_session(std::unique_ptr<Session> session) {
-  if (free_sessions.size() < kept_free) free_sessions.push_back(std::move(session));
+  free_sessions.give(std::move(session));
+  trim_later();
+}
+
+std::unique_ptr<Call> Worker::take_call() {
+  return free_calls.take([this] { return std::make_unique<Call>(*this); });
+}
+
+void Worker::give_call(std::unique_ptr<Call> call) {
+  free_calls.give(std::move(call));
+  trim_later();
+}
+
+void Worker::trim_later() {
+  if (!trimming_.is_armed()) wheel.arm(trimming_, kept_for);
+}
+
+void Worker::trim() {
+  free_calls.trim();
+  free_sessions.trim();
+  buffers.trim();
+  if (free_calls.size() > 0 || free_sessions.size() > 0 || buffers.size() > 0) trim_later();
 }
 
 std::string_view Worker::date() {

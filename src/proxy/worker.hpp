@@ -15,6 +15,7 @@
 #include "proxy/buffer.hpp"
 #include "proxy/client_table.hpp"
 #include "proxy/metrics.hpp"
+#include "proxy/recycled.hpp"
 #include "proxy/upstream_state.hpp"
 
 #include <asio/io_context.hpp>
@@ -91,11 +92,11 @@ class Worker {
   const std::uint64_t id_seed;    ///< begins the ids of this worker's requests
   std::uint64_t requests = 0;     ///< requests begun so far
   BufferStore buffers;
-  /// How many calls and sessions are kept for reuse; what a burst leaves beyond that is freed.
-  static constexpr std::size_t kept_free = 256;
   UpstreamPool pool;
-  std::vector<std::unique_ptr<Call>> free_calls;
-  std::vector<std::unique_ptr<Session>> free_sessions;
+  Recycled<std::unique_ptr<Call>> free_calls;
+  Recycled<std::unique_ptr<Session>> free_sessions;
+  /// How long calls, sessions and buffers may wait unneeded: what a burst leaves behind is freed within twice that.
+  static constexpr Duration kept_for = std::chrono::seconds(2);
 
   /// The configuration for requests that begin now. A control block of this worker alone: pinning it
   /// does not touch memory of other workers.
@@ -116,6 +117,8 @@ class Worker {
   void abort();
   std::unique_ptr<Session> take_session();
   void give_session(std::unique_ptr<Session> session);
+  std::unique_ptr<Call> take_call();
+  void give_call(std::unique_ptr<Call> call);
   /// Ends what runs for ever, so that `io` runs out of work. There are no connections any more.
   void finish();
 
@@ -124,9 +127,12 @@ class Worker {
 
  private:
   void run_clock();
+  void trim_later();
+  void trim();
 
   std::unordered_map<const Connection*, std::unique_ptr<Connection>> connections_;
   asio::steady_timer clock_;
+  net::Wheel::Deadline trimming_;  // armed as long as something waits for its next use
   std::time_t date_second_ = 0;
   char date_text_[32];
 };

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-using gw::proxy::Buffer, gw::proxy::BufferStore;
+using gw::proxy::Buffer, gw::proxy::BufferStore, gw::proxy::Recycled;
 
 namespace {
 
@@ -108,4 +108,35 @@ TEST_CASE("buffer: a store hands a block out again if it is large enough") {
   CHECK(store.take(200).capacity() == 200);
   store.give(Buffer());
   CHECK(store.take(1).capacity() == 1);
+}
+
+TEST_CASE("recycled: what was given last is taken first, and what does not wait is made") {
+  Recycled<int> waiting;
+  int made = 0;
+  const auto take = [&] { return waiting.take([&] { return ++made; }); };
+  CHECK(take() == 1);
+  CHECK(take() == 2);
+  CHECK(waiting.in_use() == 2);
+  waiting.give(10);
+  waiting.give(20);
+  CHECK(waiting.in_use() == 0);
+  CHECK(waiting.size() == 2);
+  CHECK(take() == 20);
+  CHECK(take() == 10);
+  CHECK(take() == 3);
+}
+
+TEST_CASE("recycled: a trim frees what has waited since the one before, and nothing else") {
+  Recycled<int> waiting;
+  const auto use = [&](int count) {
+    for (int i = 0; i < count; ++i) waiting.take([] { return 0; });
+    for (int i = 0; i < count; ++i) waiting.give(0);
+    waiting.trim();
+    return waiting.size();
+  };
+  const std::pair<int, std::size_t> rounds[] = {{10, 10}, {3, 3}, {1, 1}, {0, 0}, {0, 0}, {2, 2}, {5, 5}, {5, 5}};
+  for (const auto& [needed, left] : rounds) {
+    CAPTURE(needed);
+    CHECK(use(needed) == left);
+  }
 }

@@ -110,6 +110,30 @@ TEST_CASE("connection: requests on one connection use the same session and the s
   CHECK(world.worker.free_sessions.size() == 1);
 }
 
+TEST_CASE("connection: sessions, calls and buffers are there for the next burst, and freed if none comes") {
+  World world;
+  std::vector<decltype(world.client())> clients;
+  world.accept([](UpstreamPeer& upstream) { upstream.responses = {ok, ok, ok}; });
+  for (int i = 0; i < 20; ++i) clients.push_back(world.client());
+  for (int burst = 1; burst <= 2; ++burst) {
+    for (auto& client : clients) client->receive(get);
+    world.run_until([&] { return world.counts.done == 20 * burst; });
+    world.settle();
+    CHECK(world.worker.free_sessions.size() == 20);
+    CHECK(world.worker.free_calls.size() == 20);
+    CHECK(world.worker.buffers.size() == 40);
+  }
+  world.pass(3 * gw::proxy::Worker::kept_for);
+  world.pass(3 * gw::proxy::Worker::kept_for);
+  CHECK(world.worker.free_sessions.size() == 0);
+  CHECK(world.worker.free_calls.size() == 0);
+  CHECK(world.worker.buffers.size() == 0);
+  for (auto& client : clients) client->receive(get);
+  world.run_until([&] { return world.counts.done == 60; });
+  for (auto& client : clients) client->receive_end();
+  world.run();
+}
+
 TEST_CASE("connection: an idle connection of an upstream that closes or speaks unasked leaves the pool") {
   for (const std::string said : {"", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged"}) {
     World world;

@@ -53,9 +53,6 @@ class Stage {
       first.ends = true;
       first.respond = [](const Message&) { return std::string(); };
     }
-    sessions_ = world.worker.free_sessions.size();
-    calls_ = world.worker.free_calls.size();
-    buffers_ = world.worker.buffers.size();
     world.faults.operations = 0;
   }
 
@@ -86,9 +83,9 @@ class Stage {
 
   /// That everything is where it belongs.
   void check_stores() {
-    CHECK(world.worker.free_sessions.size() >= sessions_);
-    CHECK(world.worker.free_calls.size() >= calls_);
-    CHECK(world.worker.buffers.size() >= buffers_);
+    CHECK(world.worker.free_sessions.in_use() == 0);
+    CHECK(world.worker.free_calls.in_use() == 0);
+    CHECK(world.worker.buffers.in_use() == 0);
     CHECK(world.worker.pool.total(world.endpoint) == world.worker.pool.idle(world.endpoint));
     const gw::proxy::UpstreamCounters& counters = world.shared.metrics.upstream("up")->of(world.worker.index);
     CHECK(counters.open.value() == static_cast<std::int64_t>(world.worker.pool.total(world.endpoint)));
@@ -110,7 +107,6 @@ class Stage {
   }
 
   const Play& play_;
-  std::size_t sessions_, calls_, buffers_;
 };
 
 /// That the client got the beginning of what it should get, then at most one error of the gateway, and that what is incomplete looks so.

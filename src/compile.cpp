@@ -275,7 +275,7 @@ class Compiler {
 
   std::unique_ptr<const CompiledRoute> compile_route(Snapshot& snapshot, std::size_t index) {
     const RouteConfig& route = config_.routes[index];
-    const std::string& name = snapshot.router.rules()[index].name;
+    const std::string_view name = snapshot.router.name(index);
     std::unique_ptr<const Pipeline> own = own_pipeline(snapshot, route, name);
     const bool has_template = route.rewrite || std::holds_alternative<RedirectConfig>(route.action);
     const bool runs_user_code = std::holds_alternative<HandlerConfig>(route.action);
@@ -287,7 +287,7 @@ class Compiler {
   }
 
   // The stages of a route behind those of the gateway; null if it has none.
-  std::unique_ptr<const Pipeline> own_pipeline(const Snapshot& snapshot, const RouteConfig& route, const std::string& name) {
+  std::unique_ptr<const Pipeline> own_pipeline(const Snapshot& snapshot, const RouteConfig& route, std::string_view name) {
     if (route.use.empty()) return nullptr;
     std::vector<Stage> stages = snapshot.unrouted.stages();
     const std::size_t own = stages.size();
@@ -316,10 +316,10 @@ std::shared_ptr<const proxy::Snapshot> compile(const Config& config, const Defin
 Problems warnings_of(const Config& config, const Router<std::uint32_t>& router) {
   Problems warnings;
   for (const ShadowedRoute& route : shadowed_routes(router)) {
-    std::string what = "route \"" + router.rules()[route.rule].name + "\" never gets a request: ";
+    std::string what = "route \"" + std::string(router.name(route.rule)) + "\" never gets a request: ";
     // Two are enough to understand why.
     for (std::size_t i = 0; i < route.by.size() && i < 2; ++i)
-      what += (i > 0 ? " and \"" : "\"") + router.rules()[route.by[i]].name + "\" (" + line_of_route(config, route.by[i]) + ')';
+      what += (i > 0 ? " and \"" : "\"") + std::string(router.name(route.by[i])) + "\" (" + line_of_route(config, route.by[i]) + ')';
     if (route.by.size() > 2) what += " and " + std::to_string(route.by.size() - 2) + " more";
     warnings.push_back({place_of_route(config, route.rule), what + (route.by.size() == 1 ? " wins" : " win") + " all that it would take"});
   }

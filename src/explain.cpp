@@ -113,7 +113,8 @@ class Explainer {
 
   // A path that cannot be read was compared with nothing.
   void list_lost_on_bad_path() {
-    for (const RouteRule& rule : snapshot_.router.rules()) result_.lost.push_back({rule.name, "path", std::string(message_of(make_error_code(Error::bad_path)))});
+    const std::string why(message_of(make_error_code(Error::bad_path)));
+    for (std::size_t i = 0; i < snapshot_.router.size(); ++i) result_.lost.push_back({std::string(snapshot_.router.name(i)), "path", why});
   }
 
   void list_lost(const proxy::CompiledRoute* winner) {
@@ -123,10 +124,11 @@ class Explainer {
     const std::string_view raw = r.target().substr(0, r.target().find('?'));
     const RouteQuery query{r.method, r.authority(), normalize_path(raw, merged).value_or(r.path()), r.query(), &r.headers,
                            normalize_path(raw, unmerged, true).value_or(r.path())};
+    const std::vector<RouteRule> rules = snapshot_.router.rules();
     const RouteRule* won = nullptr;
-    for (const RouteRule& rule : snapshot_.router.rules())
+    for (const RouteRule& rule : rules)
       if (winner && rule.name == winner->name) won = &rule;
-    for (const RouteRule& rule : snapshot_.router.rules()) {
+    for (const RouteRule& rule : rules) {
       if (&rule == won) continue;
       RouteReason reason = why_not(rule, query);
       if (reason.on.empty() && won) reason = why_preferred(*won, rule, query);

@@ -30,7 +30,7 @@ void give_back(Place& place, const std::string& path, bool has_path, std::pair<i
 }  // namespace
 
 PackedRoutes::PackedRoutes(std::vector<RouteConfig> routes, std::shared_ptr<const proxy::Snapshot> snapshot) : snapshot_(std::move(snapshot)) {
-  GW_ASSERT(routes.size() == snapshot_->router.rules().size());
+  GW_ASSERT(routes.size() == snapshot_->router.size());
   // By target, because routes to several may take turns.
   std::unordered_map<std::string, std::uint32_t> last;
   routes_.reserve(routes.size());
@@ -60,7 +60,7 @@ std::vector<RouteConfig> PackedRoutes::unpack() const {
     const Own& own = routes_[i];
     const std::string path = config::path_of("routes", i);
     RouteConfig& route = routes.emplace_back(rests_[own.rest]);
-    route.rule = snapshot_->router.rules()[i];
+    route.rule = snapshot_->router.rule(i);
     if (!own.is_named) route.rule.name.clear();
     give_back(route.place, path, own.has_path, own.position);
     if (ForwardConfig* const forward = forward_of(route)) give_back(forward->place, path + ".forward", own.has_forward_path, own.forward_position);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
@@ -68,6 +69,8 @@ class MethodSet {
   constexpr bool intersects(MethodSet other) const noexcept { return (bits_ & other.bits_) != 0; }
   constexpr MethodSet operator|(MethodSet other) const noexcept { other.bits_ |= bits_; return other; }
   constexpr bool operator==(const MethodSet&) const noexcept = default;
+  /// Some order, for maps.
+  constexpr auto operator<=>(const MethodSet&) const noexcept = default;
 
  private:
   static constexpr std::uint32_t bit(Method m) noexcept { return std::uint32_t{1} << static_cast<unsigned>(m); }

@@ -45,6 +45,8 @@ struct RouteRule {
   bool keep_slashes = false;         ///< looks at the path with its "//", see `RouteQuery::unmerged_path`
 
   friend bool operator==(const RouteRule&, const RouteRule&) = default;
+  /// Some order, for maps; it is not that of precedence.
+  friend auto operator<=>(const RouteRule&, const RouteRule&) = default;
 };
 
 /// A regular expression for paths, compiled by a `RegexCompiler`. A value; copies share what was compiled.

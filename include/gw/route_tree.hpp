@@ -43,30 +43,31 @@ namespace detail {
 /// Makes the tree of rules that were read.
 class RouteTreeMaker {
  public:
-  RouteTreeMaker(const std::vector<RouteRule>& rules, const std::vector<RouteDetails>& details)
-      : rules_(rules), details_(details), order_(rules, details) {}
+  /// `details` must outlive it.
+  RouteTreeMaker(std::vector<RouteRule> rules, const std::vector<RouteDetails>& details)
+      : tree_{std::move(rules), {}}, details_(details), order_(tree_.rules, details) {}
+  RouteTreeMaker(const RouteTreeMaker&) = delete;
 
   RouteTree make() {
-    RouteTree tree{rules_, {}};
-    for (std::size_t i = 0; i < rules_.size(); ++i) order_.add(i);
+    for (std::size_t i = 0; i < tree_.rules.size(); ++i) order_.add(i);
     order_.sort();
     for (std::size_t first = 0, last; first < order_.size(); first = last) {
       last = order_.end_of_host(first);
       RouteTree::Host host{std::string(order_[first].host()), {}, {}};
       for (std::size_t i = first; i < last; ++i) add(host, order_[i].rule);
-      tree.hosts.push_back(std::move(host));
+      tree_.hosts.push_back(std::move(host));
     }
     const auto rank = [](const RouteTree::Host& host) {
       const bool is_wildcard = host.name.starts_with('*');
       return std::tuple(host.name.empty(), is_wildcard, is_wildcard ? ~host.name.size() : 0, std::string_view(host.name));
     };
-    std::sort(tree.hosts.begin(), tree.hosts.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
-    return tree;
+    std::sort(tree_.hosts.begin(), tree_.hosts.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+    return std::move(tree_);
   }
 
  private:
   void add(RouteTree::Host& host, std::size_t rule) {
-    if (rules_[rule].kind == RouteRule::Kind::regex) {
+    if (tree_.rules[rule].kind == RouteRule::Kind::regex) {
       host.regexes.push_back(rule);
       return;
     }
@@ -83,10 +84,10 @@ class RouteTreeMaker {
       if (is_new) node->children.push_back({segment, {}, {}, {}});
       node = &node->children.back();
     }
-    (rules_[rule].kind == RouteRule::Kind::path ? node->exact : node->prefix).push_back(rule);
+    (tree_.rules[rule].kind == RouteRule::Kind::path ? node->exact : node->prefix).push_back(rule);
   }
 
-  const std::vector<RouteRule>& rules_;
+  RouteTree tree_;
   const std::vector<RouteDetails>& details_;
   RouteOrder order_;
 };
@@ -145,7 +146,9 @@ class RouteTreeText {
 /// The routes of `router` as a tree. Takes time and memory like `RouterBuilder::build`; any thread.
 template <class T>
 RouteTree route_tree(const Router<T>& router) {
-  return detail::RouteTreeMaker(router.rules(), router.details()).make();
+  std::vector<RouteRule> rules = router.rules();
+  const std::vector<detail::RouteDetails> details = router.details(rules);
+  return detail::RouteTreeMaker(std::move(rules), details).make();
 }
 
 /// The tree as lines of text, in UTF-8; empty without routes. "=" is a path that ends there, "/*" a

@@ -3,6 +3,7 @@
 /// docs/routing.md.
 #pragma once
 
+#include <gw/detail/kept_rules.hpp>
 #include <gw/detail/route_compiler.hpp>
 #include <gw/detail/route_trie.hpp>
 #include <gw/http.hpp>
@@ -10,21 +11,24 @@
 #include <gw/route.hpp>
 
 #include <cstddef>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace gw {
 inline namespace v0 {
 
-/// What a router found. Pointers and names are valid as long as the router, values of parameters
-/// as long as the path that was matched: `RouteQuery::unmerged_path` if it is not empty and the rule
-/// has `keep_slashes`, else `RouteQuery::path`.
+/// What a router found. Pointers and names are valid as long as the router, and as it is not moved; values of
+/// parameters as long as the path that was matched.
 template <class T>
 struct Match {
-  const T* value = nullptr;         ///< what was added with the route; null if no route takes the request
-  const RouteRule* rule = nullptr;  ///< its rule, with a name; null if there is no route
-  std::size_t index = 0;            ///< its number in the order of `add`
-  Params params;                    ///< still percent-encoded
+  const T* value = nullptr;  ///< what was added with the route; null if no route takes the request
+  std::string_view name;     ///< of its rule; empty if there is no route
+  std::size_t index = 0;     ///< its number in the order of `add`: `Router::rule` has the rule
+  Params params;             ///< still percent-encoded
+  /// Whether it is `RouteQuery::unmerged_path` that was matched: the rule has `keep_slashes`, and there was one.
+  bool is_unmerged = false;
   /// How many bytes of the path the pattern took: what `strip_prefix` removes. 0 for prefix "/", so
   /// that the rest always starts with "/" or is empty; all of it for a path or regex.
   std::size_t prefix_length = 0;
@@ -57,24 +61,36 @@ class Router {
       return match;
     }
     match.value = &values_[found.route];
-    match.rule = &rules_[found.route];
+    match.name = rules_.name(found.route);
     match.index = found.route;
+    match.is_unmerged = found.is_unmerged;
     match.prefix_length = found.prefix_length;
     match.allowed = {};
     return match;
   }
 
-  /// The rules in the order of `add`, each with a name.
-  const std::vector<RouteRule>& rules() const noexcept { return rules_; }
+  /// How many routes there are.
+  std::size_t size() const noexcept { return values_.size(); }
+  /// The name of the route with this number in the order of `add`. Valid like that of a match.
+  std::string_view name(std::size_t index) const noexcept { return rules_.name(index); }
+  /// Its rule, with the name.
+  RouteRule rule(std::size_t index) const { return rules_.rule(index); }
+  /// All rules in the order of `add`, each with a name. They are put together for the call: the router keeps them in less memory.
+  std::vector<RouteRule> rules() const {
+    std::vector<RouteRule> rules;
+    rules.reserve(size());
+    for (std::size_t i = 0; i < size(); ++i) rules.push_back(rule(i));
+    return rules;
+  }
   /// Whether a rule has `keep_slashes`: only then `RouteQuery::unmerged_path` is looked at.
   bool keeps_slashes() const noexcept { return trie_.keeps_slashes(); }
-  /// For gw: reads the rules once more, in the order of `add`. What comes of it is not kept: a match needs little of it.
-  std::vector<detail::RouteDetails> details() const {
-    std::vector<detail::RouteDetails> details(rules_.size());
-    const std::vector<const PathRegex*> regexes = trie_.regexes(rules_.size());
+  /// For gw: reads the rules, which are those of `rules`, once more. What comes of it is not kept: a match needs little of it.
+  std::vector<detail::RouteDetails> details(const std::vector<RouteRule>& rules) const {
+    std::vector<detail::RouteDetails> details(rules.size());
+    const std::vector<const PathRegex*> regexes = trie_.regexes(rules.size());
     std::size_t i = 0;
     const RegexCompiler compiled = [&](const std::string&) { return *regexes[i]; };
-    for (; i < rules_.size(); ++i) detail::read_rule(rules_[i], compiled, details[i], [](const std::string&) {});
+    for (; i < rules.size(); ++i) detail::read_rule(rules[i], compiled, details[i], [](const std::string&) {});
     return details;
   }
 
@@ -83,7 +99,7 @@ class Router {
   friend class RouterBuilder;
 
   detail::RouteTrie trie_;
-  std::vector<RouteRule> rules_;
+  detail::KeptRules rules_;
   std::vector<T> values_;
 };
 
@@ -126,7 +142,7 @@ class RouterBuilder {
     Built built;
     built.router.trie_ = detail::RouteCompiler(rules_, compile_regex_).compile(built.problems);
     if (built.problems.empty()) {
-      built.router.rules_ = std::move(rules_);
+      built.router.rules_ = detail::KeptRules(std::move(rules_));
       built.router.values_ = std::move(values_);
     } else {
       built.router = {};

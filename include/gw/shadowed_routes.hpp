@@ -140,7 +140,8 @@ class ShadowFinder {
 /// number of routes at one place; any thread.
 template <class T>
 std::vector<ShadowedRoute> shadowed_routes(const Router<T>& router) {
-  return detail::ShadowFinder(router.rules(), router.details()).find();
+  const std::vector<RouteRule> rules = router.rules();
+  return detail::ShadowFinder(rules, router.details(rules)).find();
 }
 
 }  // namespace v0

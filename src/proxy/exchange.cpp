@@ -281,7 +281,7 @@ void Exchange::find_route() {
     find_preflighted_route(query);
     return;
   }
-  if (unmerged && match.rule->keep_slashes) request.borrow_path(*unmerged);
+  if (match.is_unmerged) request.borrow_path(*unmerged);
   const CompiledRoute& route = *s.routes[*match.value];
   route_ = &route;
   take(route, match.params);

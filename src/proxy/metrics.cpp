@@ -40,10 +40,10 @@ std::shared_ptr<UpstreamMetrics> Metrics::upstream(const std::string& name) {
   return counters;
 }
 
-std::shared_ptr<RouteMetrics> Metrics::counting_route(const std::string& name) {
+std::shared_ptr<RouteMetrics> Metrics::counting_route(std::string_view name) {
   const std::lock_guard lock(mutex_);
   std::shared_ptr<RouteMetrics> counters;
-  find(routes_, name, counters).kept = counters;
+  find(routes_, std::string(name), counters).kept = counters;
   return counters;
 }
 
@@ -57,7 +57,7 @@ void Metrics::set_routes(const std::vector<std::string_view>& names) {
 }
 
 RouteMetrics* RouteMeter::find() const {
-  std::shared_ptr<RouteMetrics> counters = metrics_->counting_route(*name_);
+  std::shared_ptr<RouteMetrics> counters = metrics_->counting_route(name_);
   RouteMetrics* found = nullptr;
   if (!found_.compare_exchange_strong(found, counters.get(), std::memory_order_acq_rel)) return found;
   held_ = std::move(counters);

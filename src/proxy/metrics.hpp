@@ -45,7 +45,7 @@ class Metrics {
   std::shared_ptr<RouteMetrics> route(const std::string& name);
   std::shared_ptr<UpstreamMetrics> upstream(const std::string& name);
   /// The same for a route that begins to count. They live as if every snapshot with a route of that name had them already.
-  std::shared_ptr<RouteMetrics> counting_route(const std::string& name);
+  std::shared_ptr<RouteMetrics> counting_route(std::string_view name);
   /// Says which routes the configuration has from now on.
   void set_routes(const std::vector<std::string_view>& names);
   /// The counters of a worker. They stay when the worker ends: another one may have its number then.
@@ -99,8 +99,8 @@ class Metrics {
 /// The counters of a route of a snapshot, which are made when it first counts: of many routes most hardly ever do.
 class RouteMeter {
  public:
-  /// Both must outlive it.
-  RouteMeter(Metrics& metrics, const std::string& name) noexcept : metrics_(&metrics), name_(&name) {}
+  /// Metrics and name must outlive it.
+  RouteMeter(Metrics& metrics, std::string_view name) noexcept : metrics_(&metrics), name_(name) {}
 
   /// Any worker. The first call takes a lock.
   RouteMetrics* get() const {
@@ -112,7 +112,7 @@ class RouteMeter {
   RouteMetrics* find() const;
 
   Metrics* metrics_;
-  const std::string* name_;
+  std::string_view name_;
   mutable std::atomic<RouteMetrics*> found_{nullptr};
   mutable std::shared_ptr<RouteMetrics> held_;  // by whoever was the first to find them
 };

@@ -104,7 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     GW_ASSERT(static_cast<bool>(match) == (answer.rule != nullptr) && static_cast<bool>(other) == static_cast<bool>(match));
     GW_ASSERT(match.allowed == answer.allowed && other.allowed == match.allowed);
     if (!match) continue;
-    GW_ASSERT(match.rule->name == answer.rule->name && other.rule->name == match.rule->name);
+    GW_ASSERT(match.name == answer.rule->name && other.name == match.name);
     GW_ASSERT(match.prefix_length == answer.claim.prefix_length);
     GW_ASSERT(match.params.size() == answer.claim.parameters.size());
     for (std::size_t i = 0; i < match.params.size(); ++i) GW_ASSERT(match.params.at(i).value == answer.claim.parameters[i]);

@@ -18,7 +18,7 @@ std::vector<std::string> problems(const std::vector<RouteRule>& rules) {
   gw::RouterBuilder<int> builder;
   for (const RouteRule& rule : rules) builder.add(rule, 0);
   const auto built = builder.build();
-  CHECK(built.router.rules().size() == (built.problems.empty() ? rules.size() : 0));
+  CHECK(built.router.size() == (built.problems.empty() ? rules.size() : 0));
   std::vector<std::string> lines;
   for (const gw::RouteProblem& p : built.problems)
     lines.push_back(std::to_string(p.rule) + (p.other ? " (" + std::to_string(*p.other) + "): " : ": ") + p.what);

@@ -31,8 +31,8 @@ Lines shadowed(const std::vector<RouteRule>& rules) {
   for (const gw::RouteProblem& problem : built.problems) FAIL(problem.what);
   Lines lines;
   for (const gw::ShadowedRoute& route : gw::shadowed_routes(built.router)) {
-    std::string line = built.router.rules()[route.rule].name + ':';
-    for (std::size_t other : route.by) line += ' ' + built.router.rules()[other].name;
+    std::string line = built.router.rule(route.rule).name + ':';
+    for (std::size_t other : route.by) line += ' ' + built.router.rule(other).name;
     lines.push_back(line);
   }
   return lines;

@@ -83,6 +83,7 @@ class RouteTrie {
     std::size_t route = 0;  ///< its index among the rules; meaningless unless `is_match`
     std::size_t prefix_length = 0;
     bool is_match = false;
+    bool is_unmerged = false;  ///< it was `RouteQuery::unmerged_path` that matched
     int claim = 0;  ///< see `claim_of`; set only where two spellings of a path are walked
   };
 
@@ -281,7 +282,7 @@ class RouteTrie {
       if (names_method || method != Method::head) break;
     }
     if (!chosen) return false;
-    walk.found = {chosen->route, prefix_length, true, some ? claim_of(*chosen, method) : 0};
+    walk.found = {chosen->route, prefix_length, true, some && chosen->keeps_slashes, some ? claim_of(*chosen, method) : 0};
     walk.params.borrow_names(parameters_[chosen->parameters]);
     return true;
   }
@@ -315,7 +316,7 @@ class RouteTrie {
         continue;
       }
       chosen = e;
-      walk.found = {e->entry.route, path.size(), true, 0};
+      walk.found = {e->entry.route, path.size(), true, is_unmerged, 0};
       walk.params = params;
       walk.params.borrow_names(parameters_[e->entry.parameters]);
       if (claim == 0 || method != Method::head) break;

@@ -132,7 +132,8 @@ class RouteCompiler {
     const RouteDetails& details = details_[rule];
     const Index names = index_of(details.parameters, known_parameters_, trie_.parameters_);
     const Index tests = index_of(RouteTrie::Tests{details.headers, details.query}, known_tests_, trie_.tests_);
-    return {rule, rules_[rule].methods, names, tests, rules_[rule].keep_slashes};
+    const Index terms = index_of(RouteTrie::Terms{rules_[rule].methods, names, tests, rules_[rule].keep_slashes}, known_terms_, trie_.terms_);
+    return {rule, terms, rules_[rule].kind == RouteRule::Kind::prefix, false};
   }
 
   /// Where `value` is in `all`, which has each value once.
@@ -170,6 +171,11 @@ class RouteCompiler {
 
   /// Fills the node of the rules in [first, last), whose keys are the same up to `depth`.
   void build(Index node, std::size_t first, std::size_t last, std::size_t depth) {
+    if (is_way_to_one_place(first, last, depth)) {
+      nodes()[node].has_tail = true;
+      nodes()[node].next = tail(std::string_view(order_[first].key).substr(depth));
+      return add_entries(node, first, last);
+    }
     std::size_t next = first;
     while (next < last && order_[next].key.size() == depth) ++next;
     if (next > first) add_entries(node, first, next);
@@ -182,10 +188,29 @@ class RouteCompiler {
       };
       for (end = next; end < last && leads_there(order_[end].key);) ++end;
       Index child;
-      if (key[depth] == parameter_mark) nodes()[node].parameter = child = add_node();
+      if (key[depth] == parameter_mark) nodes()[node].next = child = add_node();
       else child = add_literal(node, same.substr(depth + 1));
       build(child, next, end, size);
     }
+  }
+
+  /// Whether the rules in [first, last) are all at one place, and that not yet at `depth`.
+  bool is_way_to_one_place(std::size_t first, std::size_t last, std::size_t depth) const {
+    return first < last && order_[first].key.size() > depth && order_[first].key == order_[last - 1].key;
+  }
+
+  /// Where a tail is, which is kept once.
+  Index tail(std::string_view text) {
+    const auto [found, is_new] = known_tails_.try_emplace(text, static_cast<Index>(trie_.tails_.size()));
+    if (is_new) trie_.tails_.push_back({add_text(text), static_cast<Index>(text.size())});
+    return found->second;
+  }
+
+  Index add_text(std::string_view text) {
+    const std::size_t at = trie_.text_.size();
+    trie_.text_ += text;
+    GW_ASSERT(trie_.text_.size() < std::numeric_limits<Index>::max());
+    return static_cast<Index>(at);
   }
 
   std::vector<RouteTrie::Node>& nodes() { return trie_.nodes_; }
@@ -201,23 +226,22 @@ class RouteCompiler {
     RouteTrie::Node& node = nodes()[child];
     node.key = segment_key(segment);
     node.parent = parent;
-    node.text = static_cast<Index>(trie_.text_.size());
     node.size = static_cast<Index>(segment.size());
-    if (segment.size() > 8) trie_.text_ += segment;
-    GW_ASSERT(trie_.text_.size() < std::numeric_limits<Index>::max());
+    if (segment.size() > 8) node.text = add_text(segment);
     literals_.push_back(child);
     return child;
   }
 
-  /// Makes [first, last) the routes of `node`; they are in the right order already.
+  /// Makes [first, last), which are some, the routes of `node`; they are in the right order already.
   void add_entries(Index index, std::size_t first, std::size_t last) {
     RouteTrie::Node& node = nodes()[index];
     node.first = static_cast<Index>(trie_.entries_.size());
     for (std::size_t i = first; i < last; ++i) {
       const Index rule = order_[i].rule;
       trie_.entries_.push_back(entry(rule));
-      ++(rules_[rule].kind == RouteRule::Kind::path ? node.exact : node.prefix);
+      (rules_[rule].kind == RouteRule::Kind::path ? node.has_exact : node.has_prefixes) = true;
     }
+    trie_.entries_.back().is_last = true;
     report_conflicts(first, last);
   }
 
@@ -290,6 +314,8 @@ class RouteCompiler {
   std::vector<RouteDetails> details_;
   std::map<std::vector<std::string>, Index> known_parameters_;
   std::map<RouteTrie::Tests, Index> known_tests_;
+  std::map<RouteTrie::Terms, Index> known_terms_;
+  std::unordered_map<std::string_view, Index> known_tails_;  // views of the keys of `order_`
   std::vector<bool> is_named_;
   std::vector<Index> literals_;
   std::set<std::pair<Index, Index>> conflicts_;

@@ -74,8 +74,9 @@ inline bool has_header(const Headers* headers, const FieldTest& test) noexcept {
 }
 
 /// The routes of a router as a tree of segments, in flat arrays, and behind it a list of regexes; one
-/// of both for each host. Immutable once compiled, so every thread may walk it. No walk allocates,
-/// unless a pattern has more than eight parameters.
+/// of both for each host. A way that leads to one place only is no chain of nodes but a text, its tail: most
+/// routes have a segment of their own somewhere, and behind it what many have. Immutable once compiled, so
+/// every thread may walk it. No walk allocates, unless a pattern has more than eight parameters.
 class RouteTrie {
  public:
   /// What a walk ended with.
@@ -118,6 +119,7 @@ class RouteTrie {
     nodes_.shrink_to_fit();
     entries_.shrink_to_fit();
     regexes_.shrink_to_fit();
+    tails_.shrink_to_fit();
     text_.shrink_to_fit();
   }
 
@@ -125,27 +127,45 @@ class RouteTrie {
   /// those of "*.name" below the name. A child's index is never 0.
   static constexpr Index exact_hosts = 0, wildcard_hosts = 1, any_host = 2;
 
-  /// A place in a pattern, after some of its segments. Its routes are `entries_[first, first + exact + prefix)`.
+  /// A place in a pattern, after some of its segments. Its routes, or those at the end of its tail, are `entries_` from `first` on.
   struct Node {
     std::uint64_t key = 0;  // of the segment that leads here
     Index parent = 0;
     Index text = 0;  // where that segment is in `text_`
     Index size = 0;
-    Index parameter = 0;  // the child behind "{name}", or 0
+    Index next = 0;  // the child behind "{name}", or 0; with a tail where that is in `tails_`
     Index first = 0;
-    Index exact = 0;
-    Index prefix = 0;
     bool has_literals = false;
+    bool has_tail = false;      // nothing else is below
+    bool has_exact = false;     // of its routes, or those of its tail, some are paths
+    bool has_prefixes = false;  // and some prefixes
   };
+  static_assert(sizeof(Node) == 32);
 
   /// A route at a node. Those of one node are sorted: exact before prefix, methods before none, more
   /// headers, more query tests, name.
   struct Entry {
     Index route = 0;
+    Index terms : 30 = 0;  // in `terms_`
+    Index is_prefix : 1 = 0;
+    Index is_last : 1 = 0;  // of its node
+  };
+  static_assert(sizeof(Entry) == 8);
+
+  /// What an entry asks of a request whose path it takes. Many have the same.
+  struct Terms {
     MethodSet methods;
     Index parameters = 0;  // the names, in `parameters_`
     Index tests = 0;       // in `tests_`; 0: none
     bool keeps_slashes = false;
+
+    friend auto operator<=>(const Terms&, const Terms&) = default;
+  };
+
+  /// The marks and segments of a key behind some node, in `text_`.
+  struct Tail {
+    Index text = 0;
+    Index size = 0;
   };
 
   /// What fields of a request must be.
@@ -231,18 +251,20 @@ class RouteTrie {
   template <bool some>
   bool descend(Walk& walk, Index index, std::size_t at) const {
     const std::string_view path = walk.request.path;
-    while (at != path.size()) {
+    while (true) {
       const Node& node = nodes_[index];
+      if (node.has_tail) return follow_tail<some>(walk, node, at);
+      if (at == path.size()) return choose_at_end<some>(walk, node, at);
       std::size_t end = at + 1;
       while (end < path.size() && path[end] != '/') ++end;
       const std::string_view segment(path.data() + at + 1, end - at - 1);
       const Index child = node.has_literals ? literal(index, segment) : 0;
-      const Index parameter = segment.empty() ? 0 : node.parameter;
+      const Index parameter = segment.empty() ? 0 : node.next;
 
       // The last thing to try needs no way back.
-      if (child && !parameter && node.prefix == 0) {
+      if (child && !parameter && !node.has_prefixes) {
         index = child;
-      } else if (parameter && !child && node.prefix == 0) {
+      } else if (parameter && !child && !node.has_prefixes) {
         walk.params.push(segment);
         index = parameter;
       } else {
@@ -254,44 +276,78 @@ class RouteTrie {
           if (descend<some>(walk, parameter, end)) return true;
           walk.params.shrink(kept);
         }
-        return choose<some>(walk, node.first + node.exact, node.prefix, at);
+        return node.has_prefixes && choose<some>(walk, node, true, at);
       }
       at = end;
     }
-    const Node& node = nodes_[index];
-    return choose<some>(walk, node.first, node.exact, at) || choose<some>(walk, node.first + node.exact, node.prefix, at);
   }
 
-  /// Takes the first of `count` entries that the request passes.
+  /// Walks what is behind a node with a tail, as `descend` would walk nodes.
   template <bool some>
-  bool choose(Walk& walk, Index first, Index count, std::size_t prefix_length) const {
-    const Method method = walk.request.method;
-    const Entry* chosen = nullptr;
-    for (const Entry* e = entries_.data() + first; e != entries_.data() + first + count; ++e) {
-      if constexpr (some)
-        if (e->keeps_slashes != walk.keeps_slashes) continue;
-      if (e->tests != 0 && !passes(walk.request, tests_[e->tests])) continue;
-      const bool names_method = e->methods.contains(method);
-      const bool takes_method = names_method || e->methods.empty() || (method == Method::head && e->methods.contains(Method::get));
-      if (!takes_method) {
-        walk.allowed = walk.allowed | e->methods;
+  bool follow_tail(Walk& walk, const Node& node, std::size_t at) const {
+    const std::string_view path = walk.request.path;
+    const std::string_view tail(text_.data() + tails_[node.next].text, tails_[node.next].size);
+    for (std::size_t i = 0; i < tail.size();) {
+      if (at == path.size()) return false;
+      ++at;  // the slash
+      if (tail[i++] == parameter_mark) {
+        const std::size_t begin = at;
+        while (at < path.size() && path[at] != '/') ++at;
+        if (at == begin) return false;
+        walk.params.push(std::string_view(path.data() + begin, at - begin));
         continue;
       }
-      if (!chosen || names_method) chosen = e;
+      for (; i < tail.size() && tail[i] > parameter_mark; ++i, ++at)
+        if (at == path.size() || path[at] != tail[i]) return false;
+      if (at != path.size() && path[at] != '/') return false;
+    }
+    if (at == path.size()) return choose_at_end<some>(walk, node, at);
+    return node.has_prefixes && choose<some>(walk, node, true, at);
+  }
+
+  /// Takes a route of a node where the path ends.
+  template <bool some>
+  bool choose_at_end(Walk& walk, const Node& node, std::size_t prefix_length) const {
+    if (node.has_exact && choose<some>(walk, node, false, prefix_length)) return true;
+    return node.has_prefixes && choose<some>(walk, node, true, prefix_length);
+  }
+
+  /// Takes the first path, or the first prefix, of a node that the request passes; there are some.
+  template <bool some>
+  bool choose(Walk& walk, const Node& node, bool is_prefix, std::size_t prefix_length) const {
+    const Method method = walk.request.method;
+    Index route = 0;
+    const Terms* chosen = nullptr;
+    for (const Entry* e = entries_.data() + node.first; e; e = e->is_last ? nullptr : e + 1) {
+      if (e->is_prefix != is_prefix) continue;
+      const Terms& terms = terms_[e->terms];
+      if constexpr (some)
+        if (terms.keeps_slashes != walk.keeps_slashes) continue;
+      if (terms.tests != 0 && !passes(walk.request, tests_[terms.tests])) continue;
+      const bool names_method = terms.methods.contains(method);
+      const bool takes_method = names_method || terms.methods.empty() || (method == Method::head && terms.methods.contains(Method::get));
+      if (!takes_method) {
+        walk.allowed = walk.allowed | terms.methods;
+        continue;
+      }
+      if (!chosen || names_method) {
+        chosen = &terms;
+        route = e->route;
+      }
       // HEAD goes on from a route for GET: one that lists HEAD itself may follow.
       if (names_method || method != Method::head) break;
     }
     if (!chosen) return false;
-    walk.found = {chosen->route, prefix_length, true, some && chosen->keeps_slashes, some ? claim_of(*chosen, method) : 0};
+    walk.found = {route, prefix_length, true, some && chosen->keeps_slashes, some ? claim_of(*chosen, method) : 0};
     walk.params.borrow_names(parameters_[chosen->parameters]);
     return true;
   }
 
   /// How a route takes a method: 0 lists it, 1 lists GET, which answers HEAD, 2 takes any, 3 not at all.
-  static int claim_of(const Entry& entry, Method method) noexcept {
-    if (entry.methods.contains(method)) return 0;
-    if (entry.methods.empty()) return 2;
-    return method == Method::head && entry.methods.contains(Method::get) ? 1 : 3;
+  static int claim_of(const Terms& terms, Method method) noexcept {
+    if (terms.methods.contains(method)) return 0;
+    if (terms.methods.empty()) return 2;
+    return method == Method::head && terms.methods.contains(Method::get) ? 1 : 3;
   }
 
   /// Tries the regexes of a tree in the order of precedence.
@@ -303,22 +359,23 @@ class RouteTrie {
     const RegexEntry* chosen = nullptr;
     for (const RegexEntry* e = regexes_.data() + list->first; e != regexes_.data() + list->last; ++e) {
       if (chosen && e->priority < chosen->priority) break;
-      const int claim = claim_of(e->entry, method);
+      const Terms& terms = terms_[e->entry.terms];
+      const int claim = claim_of(terms, method);
       // HEAD goes on from a route for GET: one that lists HEAD itself may follow.
       if (chosen && claim > 0) continue;
-      if (e->entry.tests != 0 && !passes(walk.request, tests_[e->entry.tests])) continue;
-      const bool is_unmerged = e->entry.keeps_slashes && !walk.request.unmerged_path.empty();
+      if (terms.tests != 0 && !passes(walk.request, tests_[terms.tests])) continue;
+      const bool is_unmerged = terms.keeps_slashes && !walk.request.unmerged_path.empty();
       const std::string_view path = is_unmerged ? walk.request.unmerged_path : walk.request.path;
       Params params;
       if (!e->regex->take(path, params)) continue;
       if (claim == 3) {
-        walk.allowed = walk.allowed | e->entry.methods;
+        walk.allowed = walk.allowed | terms.methods;
         continue;
       }
       chosen = e;
       walk.found = {e->entry.route, path.size(), true, is_unmerged, 0};
       walk.params = params;
-      walk.params.borrow_names(parameters_[e->entry.parameters]);
+      walk.params.borrow_names(parameters_[terms.parameters]);
       if (claim == 0 || method != Method::head) break;
     }
     return chosen != nullptr;
@@ -356,6 +413,8 @@ class RouteTrie {
   std::vector<RegexList> regex_lists_;  // by tree, of those trees that have regexes
   std::vector<std::vector<std::string>> parameters_;  // their names; each list once, whichever rules have it
   std::vector<Tests> tests_;                          // the same
+  std::vector<Terms> terms_;                          // the same
+  std::vector<Tail> tails_;                           // the same
   std::vector<Standing> standings_;     // by rule, if `keeps_slashes_`
   bool keeps_slashes_ = false;
   std::vector<Index> slots_;  // hash table of literal children; a power of two, at most half full

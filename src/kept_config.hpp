@@ -27,10 +27,10 @@ class PackedRoutes {
  private:
   /// What a route has of its own, beside its rule.
   struct Own {
-    std::uint32_t rest = 0;  // in `rests_`
-    bool is_named = false;   // the name of the rule is not the router's
-    bool has_path = false;   // the place has the path of the route in the configuration, and not one that is kept in the rest
-    bool has_forward_path = false;
+    std::uint32_t rest : 29 = 0;     // in `rests_`
+    std::uint32_t is_named : 1 = 0;  // the name of the rule is not the router's
+    std::uint32_t has_path : 1 = 0;  // the place has the path of the route in the configuration, and not one that is kept in the rest
+    std::uint32_t has_forward_path : 1 = 0;
     std::pair<int, int> position;          // line and column
     std::pair<int, int> forward_position;
   };

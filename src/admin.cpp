@@ -59,7 +59,7 @@ std::shared_ptr<const Admin::Told> Admin::told() const {
 
 void Admin::publish(const Config& config, const proxy::Snapshot& snapshot) {
   std::vector<std::string> names;
-  for (const auto& route : snapshot.routes) names.emplace_back(route->name);
+  for (std::size_t i = 0; i < snapshot.router.size(); ++i) names.emplace_back(snapshot.router.name(i));
   auto told = std::make_shared<const Told>(Told{config::routes_json(config, names), config::config_json(config)});
   const std::lock_guard lock(mutex_);
   told_ = std::move(told);

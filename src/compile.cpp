@@ -20,8 +20,9 @@ inline namespace v0 {
 namespace {
 
 using detail::HostPort;
-using proxy::CompiledRoute;
+using proxy::Bounds;
 using proxy::Forward;
+using proxy::RoutePlan;
 using proxy::Snapshot;
 using proxy::Template;
 using proxy::UpstreamState;
@@ -91,14 +92,15 @@ class Compiler {
   Compiler(const Config& config, const Definitions& definitions, proxy::Shared& shared, Problems& problems, const Snapshot* before)
       : config_(config), definitions_(definitions), shared_(shared), problems_(problems), before_(before) {
     if (!before) return;
-    for (const auto& route : before->routes) routes_before_.emplace(route->name, route.get());
+    for (std::size_t i = 0; i < before->routes.size(); ++i)
+      if (const Pipeline* const own = before->routes[i].plan->own_pipeline.get()) pipelines_before_.emplace(before->router.name(i), own);
   }
 
   std::shared_ptr<const Snapshot> compile() {
     config::check_references(config_, problems_);
     std::vector<Stage> stages = resolve(config_.use, "use", definitions_, problems_);
     if (before_) inherit(stages, before_->unrouted.stages());
-    auto snapshot = std::make_shared<Snapshot>(config_.timeouts, config_.limits, std::move(stages));
+    auto snapshot = std::make_shared<Snapshot>(config_.timeouts, config_.limits, std::move(stages), shared_.metrics);
     snapshot->router = build_router();
     snapshot->hides_methods = config_.wrong_method == 404;
     if (!problems_.empty()) return nullptr;
@@ -107,8 +109,8 @@ class Compiler {
     for (const std::string& server : config_.name_servers) servers += server + ' ';
     snapshot->dns = shared_.names.find(servers, net::DnsOptions{.servers = config_.name_servers});
     for (const UpstreamConfig& u : config_.upstreams) add_upstream(*snapshot, u.name, u.endpoints, u.options);
-    snapshot->routes.reserve(config_.routes.size());
-    for (std::size_t i = 0; i < config_.routes.size(); ++i) snapshot->routes.push_back(compile_route(*snapshot, i));
+    snapshot->routes = std::vector<proxy::CompiledRoute>(config_.routes.size());
+    for (std::size_t i = 0; i < config_.routes.size(); ++i) snapshot->routes[i].plan = plan(*snapshot, i);
     return snapshot;
   }
 
@@ -258,14 +260,13 @@ class Compiler {
     return known != forwardings_.end() ? known->second : forwardings_.emplace(key, make()).first->second;
   }
 
-  std::unique_ptr<const proxy::Bounds> bounds(const RouteConfig& route) const {
+  std::optional<Bounds> bounds(const RouteConfig& route) const {
     const RouteTimeouts& t = route.timeouts;
     const RouteLimits& l = route.limits;
-    if (!t.client_body && !t.client_write && !l.body && !l.body_rate && !l.write_rate) return nullptr;
-    return std::make_unique<const proxy::Bounds>(
-        proxy::Bounds{t.client_body.value_or(config_.timeouts.client_body), t.client_write.value_or(config_.timeouts.client_write),
-                      l.body.value_or(config_.limits.body), l.body_rate.value_or(config_.limits.body_rate),
-                      l.write_rate.value_or(config_.limits.write_rate)});
+    if (!t.client_body && !t.client_write && !l.body && !l.body_rate && !l.write_rate) return std::nullopt;
+    return Bounds{t.client_body.value_or(config_.timeouts.client_body), t.client_write.value_or(config_.timeouts.client_write),
+                  l.body.value_or(config_.limits.body), l.body_rate.value_or(config_.limits.body_rate),
+                  l.write_rate.value_or(config_.limits.write_rate)};
   }
 
   static EndpointOptions literal(const HostPort& a) {
@@ -273,17 +274,22 @@ class Compiler {
     return EndpointOptions((is_v6 ? '[' + a.host + ']' : a.host) + ':' + std::to_string(a.port));
   }
 
-  std::unique_ptr<const CompiledRoute> compile_route(Snapshot& snapshot, std::size_t index) {
+  // The plan of a route: that of one before if both do the same.
+  const RoutePlan* plan(Snapshot& snapshot, std::size_t index) {
     const RouteConfig& route = config_.routes[index];
-    const std::string_view name = snapshot.router.name(index);
-    std::unique_ptr<const Pipeline> own = own_pipeline(snapshot, route, name);
-    const bool has_template = route.rewrite || std::holds_alternative<RedirectConfig>(route.action);
-    const bool runs_user_code = std::holds_alternative<HandlerConfig>(route.action);
     const auto* to = std::get_if<ForwardConfig>(&route.action);
     Forwarding action = to ? forwarding(snapshot, route, *to) : Forwarding{nullptr, handler(route)};
+    const std::optional<Bounds> bounds = this->bounds(route);
+    const RoutePlan** shared = to && route.use.empty() ? &plans_[{action.forward, bounds}] : nullptr;
+    if (shared && *shared) return *shared;
+    std::unique_ptr<const Pipeline> own = own_pipeline(snapshot, route, snapshot.router.name(index));
     const Pipeline& pipeline = own ? *own : snapshot.unrouted;
-    return std::unique_ptr<const CompiledRoute>(new CompiledRoute{
-        name, pipeline, std::move(action.handler), {shared_.metrics, name}, std::move(own), bounds(route), action.forward, has_template, runs_user_code});
+    const bool has_template = route.rewrite || std::holds_alternative<RedirectConfig>(route.action);
+    const bool runs_user_code = std::holds_alternative<HandlerConfig>(route.action);
+    snapshot.plans.push_back({pipeline, std::move(action.handler), std::move(own), bounds, action.forward, has_template, runs_user_code});
+    const RoutePlan* const made = &snapshot.plans.back();
+    if (shared) *shared = made;
+    return made;
   }
 
   // The stages of a route behind those of the gateway; null if it has none.
@@ -292,8 +298,8 @@ class Compiler {
     std::vector<Stage> stages = snapshot.unrouted.stages();
     const std::size_t own = stages.size();
     for (Stage& s : resolve(route.use, "", definitions_, problems_)) stages.push_back(std::move(s));
-    if (const auto old = routes_before_.find(name); old != routes_before_.end())
-      inherit(std::span(stages).subspan(own), std::span(old->second->pipeline.stages()).subspan(before_->unrouted.stages().size()));
+    if (const auto old = pipelines_before_.find(name); old != pipelines_before_.end())
+      inherit(std::span(stages).subspan(own), std::span(old->second->stages()).subspan(before_->unrouted.stages().size()));
     return std::make_unique<const Pipeline>(std::move(stages));
   }
 
@@ -302,8 +308,9 @@ class Compiler {
   proxy::Shared& shared_;
   Problems& problems_;
   const Snapshot* before_;
-  std::map<std::string_view, const CompiledRoute*> routes_before_;
+  std::map<std::string_view, const Pipeline*> pipelines_before_;  // those of routes with stages of their own
   std::map<ForwardsAlike, Forwarding> forwardings_;
+  std::map<std::pair<const Forward*, std::optional<Bounds>>, const RoutePlan*> plans_;  // of routes that forward, without stages of their own
 };
 
 }  // namespace

@@ -9,7 +9,11 @@
 #include <gw/middleware/cors.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace gw {
 inline namespace v0 {
@@ -73,18 +77,19 @@ class Explainer {
     const Handler& handler = exchange_.find(codec_.wants_upgrade());
     result_.path = c.req.path();
 
-    const proxy::CompiledRoute* route = find_route(c.route());
-    if (route) result_.route = route->name;
+    const std::optional<std::size_t> route = find_route(c.route());
+    const proxy::RoutePlan* plan = route ? snapshot_.routes[*route].plan : nullptr;
+    if (route) result_.route = snapshot_.router.name(*route);
     if (&handler == &snapshot_.bad_path) list_lost_on_bad_path();
     else list_lost(route);
-    for (const Stage& stage : (route ? route->pipeline : snapshot_.unrouted).stages()) result_.stages.push_back(stage.name());
+    for (const Stage& stage : (plan ? plan->pipeline : snapshot_.unrouted).stages()) result_.stages.push_back(stage.name());
     if (is_answered_by_cors()) {
       result_.status = 204;
       return std::move(result_);
     }
-    const bool is_taken = route && &handler == &route->handler;
-    if (is_taken && route->forward) forward(part_of(*route->forward));
-    else if (is_taken && route->runs_user_code) result_.is_handler = true;
+    const bool is_taken = plan && &handler == &plan->handler;
+    if (is_taken && plan->forward) forward(part_of(*plan->forward));
+    else if (is_taken && plan->runs_user_code) result_.is_handler = true;
     else Pipeline({}).run_now(c, handler);
     if (c.has_reply()) {
       result_.status = c.res.status;
@@ -99,10 +104,10 @@ class Explainer {
     return trusted && address && trusted->contains(*address);
   }
 
-  const proxy::CompiledRoute* find_route(std::string_view name) const {
-    for (const auto& route : snapshot_.routes)
-      if (route->name == name) return route.get();
-    return nullptr;
+  std::optional<std::size_t> find_route(std::string_view name) const {
+    for (std::size_t i = 0; i < snapshot_.router.size(); ++i)
+      if (snapshot_.router.name(i) == name) return i;
+    return std::nullopt;
   }
 
   // No stage runs here, but this one answers all preflights alike, and most of them are for methods that no route takes.
@@ -117,7 +122,7 @@ class Explainer {
     for (std::size_t i = 0; i < snapshot_.router.size(); ++i) result_.lost.push_back({std::string(snapshot_.router.name(i)), "path", why});
   }
 
-  void list_lost(const proxy::CompiledRoute* winner) {
+  void list_lost(std::optional<std::size_t> winner) {
     const Request& r = exchange_.context.req;
     // Both spellings, for routes that keep slashes and for the others.
     std::string merged, unmerged;
@@ -125,9 +130,7 @@ class Explainer {
     const RouteQuery query{r.method, r.authority(), normalize_path(raw, merged).value_or(r.path()), r.query(), &r.headers,
                            normalize_path(raw, unmerged, true).value_or(r.path())};
     const std::vector<RouteRule> rules = snapshot_.router.rules();
-    const RouteRule* won = nullptr;
-    for (const RouteRule& rule : rules)
-      if (winner && rule.name == winner->name) won = &rule;
+    const RouteRule* const won = winner ? &rules[*winner] : nullptr;
     for (const RouteRule& rule : rules) {
       if (&rule == won) continue;
       RouteReason reason = why_not(rule, query);

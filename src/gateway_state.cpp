@@ -273,7 +273,8 @@ void Gateway::State::trust(Listening& l, std::vector<std::string> trusted) {
 
 void Gateway::State::publish(std::shared_ptr<const proxy::Snapshot> snapshot) {
   std::vector<std::string_view> names;
-  for (const auto& route : snapshot->routes) names.push_back(route->name);
+  names.reserve(snapshot->router.size());
+  for (std::size_t i = 0; i < snapshot->router.size(); ++i) names.push_back(snapshot->router.name(i));
   shared.metrics.set_routes(names);
   shared.metrics.set_stages(snapshot->stages());
   shared.metrics.set_endpoints([weak = std::weak_ptr(snapshot)] {

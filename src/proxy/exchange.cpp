@@ -215,9 +215,9 @@ bool Exchange::run_now(bool wants_upgrade) {
 }
 
 Exchange::Progress Exchange::forward_now() {
-  if (pipeline_->waits() || !route_ || handler_ != &route_->handler || !route_->forward) return Progress::waits;
+  if (pipeline_->waits() || !plan_ || handler_ != &plan_->handler || !plan_->forward) return Progress::waits;
   reached_ = pipeline_->enter(context);
-  const Forward& to = route_->forward->choose(context, worker_.random);
+  const Forward& to = plan_->forward->choose(context, worker_.random);
   if (!context.has_reply() && prepare(to)) {
     Call& call = begin_call(to);
     // A body that a stage has wrapped may throw.
@@ -252,7 +252,7 @@ void Exchange::find_route() {
   pipeline_ = &s.unrouted;
   metrics_ = s.unrouted_metrics.get();
   handler_ = &s.no_route;
-  route_ = nullptr;
+  plan_ = nullptr;
   body_limit_ = s.limits.body;
   if (request.path() == "*") {  // the gateway itself, no route
     handler_ = &s.asterisk;
@@ -282,20 +282,21 @@ void Exchange::find_route() {
     return;
   }
   if (match.is_unmerged) request.borrow_path(*unmerged);
-  const CompiledRoute& route = *s.routes[*match.value];
-  route_ = &route;
-  take(route, match.params);
-  if (route.has_template) raw_params_ = match.params;
+  const RoutePlan& plan = take(*match.value, match.name, match.params);
+  plan_ = &plan;
+  if (plan.has_template) raw_params_ = match.params;
   prefix_length_ = match.prefix_length;
-  handler_ = &route.handler;
-  if (route.bounds || !request.body.empty()) bound(route);
+  handler_ = &plan.handler;
+  if (plan.bounds || !request.body.empty()) bound(plan);
 }
 
-void Exchange::take(const CompiledRoute& route, const Params& params) {
-  ContextAccess::set_route(context, route.name);
+const RoutePlan& Exchange::take(std::size_t route, std::string_view name, const Params& params) {
+  const RoutePlan& plan = *snapshot().routes[route].plan;
+  ContextAccess::set_route(context, name);
   ContextAccess::set_params(context, params);
-  pipeline_ = &route.pipeline;
-  metrics_ = route.metrics.get();
+  pipeline_ = &plan.pipeline;
+  metrics_ = snapshot().metrics_of(route);
+  return plan;
 }
 
 void Exchange::find_preflighted_route(RouteQuery query) {
@@ -304,7 +305,7 @@ void Exchange::find_preflighted_route(RouteQuery query) {
   const std::optional<Method> asked = parse_method(headers["access-control-request-method"]);
   if (!asked) return;
   query.method = *asked;
-  if (const auto match = snapshot().router.match(query)) take(*snapshot().routes[*match.value], match.params);
+  if (const auto match = snapshot().router.match(query)) take(*match.value, match.name, match.params);
 }
 
 TemplateValues Exchange::template_values() const noexcept {
@@ -313,10 +314,10 @@ TemplateValues Exchange::template_values() const noexcept {
 }
 
 // What the route says about deadlines and sizes, and whether the body fits.
-void Exchange::bound(const CompiledRoute& route) {
-  if (route.bounds) {
-    client_.set_bounds(*route.bounds);
-    body_limit_ = route.bounds->body;
+void Exchange::bound(const RoutePlan& plan) {
+  if (plan.bounds) {
+    client_.set_bounds(*plan.bounds);
+    body_limit_ = plan.bounds->body;
     if (!context.req.body.empty()) client_.limit_body(body_limit_);
   }
   if (!is_body_above(body_limit_)) return;
@@ -374,7 +375,7 @@ void Exchange::end() {
   forwarded_ = nullptr;
   forward_ = nullptr;
   falls_back_to_ = nullptr;
-  route_ = nullptr;
+  plan_ = nullptr;
   wants_upgrade_ = false;
   offer_.clear();
   prefix_length_ = 0;

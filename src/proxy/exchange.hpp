@@ -106,11 +106,11 @@ class Exchange final : public detail::Host, private Caller {
 
   void find_route();
   /// Takes the stages of a route over, but not what it does with a request.
-  void take(const CompiledRoute& route, const Params& params);
+  const RoutePlan& take(std::size_t route, std::string_view name, const Params& params);
   /// A preflight of CORS that no route takes is for the stages of the route whose method it asks about: `cors`, if
   /// that is one of them. Without it the answer stays 405.
   void find_preflighted_route(RouteQuery query);
-  void bound(const CompiledRoute& route);
+  void bound(const RoutePlan& plan);
   bool is_body_above(std::uint64_t limit) const;
   Task<> forward(const Forward& forward);
   bool prepare(const Forward& forward);
@@ -132,7 +132,7 @@ class Exchange final : public detail::Host, private Caller {
   std::shared_ptr<const std::shared_ptr<const Snapshot>> snapshot_;
   const Pipeline* pipeline_ = nullptr;
   const Handler* handler_ = nullptr;
-  const CompiledRoute* route_ = nullptr;
+  const RoutePlan* plan_ = nullptr;  // of the route, if there is one
   RouteMetrics* metrics_ = nullptr;
   std::size_t prefix_length_ = 0;
   std::uint64_t body_limit_ = 0;

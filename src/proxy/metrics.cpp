@@ -56,12 +56,13 @@ void Metrics::set_routes(const std::vector<std::string_view>& names) {
   for (std::shared_ptr<RouteMetrics>& counters : kept) routes_.find(counters->name)->second.kept = std::move(counters);
 }
 
-RouteMetrics* RouteMeter::find() const {
-  std::shared_ptr<RouteMetrics> counters = metrics_->counting_route(name_);
-  RouteMetrics* found = nullptr;
-  if (!found_.compare_exchange_strong(found, counters.get(), std::memory_order_acq_rel)) return found;
-  held_ = std::move(counters);
-  return held_.get();
+RouteMetrics* RouteMeter::find(HeldCounters& held, std::string_view name) const {
+  const std::lock_guard lock(held.mutex_);
+  // Another worker may have been faster.
+  if (RouteMetrics* const found = found_.load(std::memory_order_relaxed)) return found;
+  RouteMetrics* const made = held.counters_.emplace_back(held.metrics_.counting_route(name)).get();
+  found_.store(made, std::memory_order_release);
+  return made;
 }
 
 WorkerCounters& Metrics::worker(std::size_t index) {

@@ -96,25 +96,33 @@ class Metrics {
   std::int64_t applied_at_ = 0;
 };
 
+/// Keeps the counters that the routes of a snapshot count with. Thread-safe.
+class HeldCounters {
+ public:
+  /// The metrics must outlive it.
+  explicit HeldCounters(Metrics& metrics) noexcept : metrics_(metrics) {}
+
+ private:
+  friend class RouteMeter;
+
+  Metrics& metrics_;
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<RouteMetrics>> counters_;
+};
+
 /// The counters of a route of a snapshot, which are made when it first counts: of many routes most hardly ever do.
 class RouteMeter {
  public:
-  /// Metrics and name must outlive it.
-  RouteMeter(Metrics& metrics, std::string_view name) noexcept : metrics_(&metrics), name_(name) {}
-
-  /// Any worker. The first call takes a lock.
-  RouteMetrics* get() const {
+  /// Those of the name, which live as long as `held`; both are the same at each call. Any worker. The first call takes a lock.
+  RouteMetrics* get(HeldCounters& held, std::string_view name) const {
     RouteMetrics* const found = found_.load(std::memory_order_acquire);
-    return found ? found : find();
+    return found ? found : find(held, name);
   }
 
  private:
-  RouteMetrics* find() const;
+  RouteMetrics* find(HeldCounters& held, std::string_view name) const;
 
-  Metrics* metrics_;
-  std::string_view name_;
   mutable std::atomic<RouteMetrics*> found_{nullptr};
-  mutable std::shared_ptr<RouteMetrics> held_;  // by whoever was the first to find them
 };
 
 /// The number of an error in a tally.

@@ -19,7 +19,7 @@ void reply_method_not_allowed(Context& c) {
 
 }  // namespace
 
-Snapshot::Snapshot(Timeouts t, Limits l, std::vector<Stage> gateway_stages)
+Snapshot::Snapshot(Timeouts t, Limits l, std::vector<Stage> gateway_stages, Metrics& metrics)
     : timeouts(t),
       limits(l),
       unrouted(std::move(gateway_stages)),
@@ -27,12 +27,13 @@ Snapshot::Snapshot(Timeouts t, Limits l, std::vector<Stage> gateway_stages)
       method_not_allowed(&reply_method_not_allowed),
       bad_path([](Context& c) { c.fail(Failure(Error::bad_path, Origin::client)); }),
       body_too_large([](Context& c) { c.fail(Failure(Error::body_too_large, Origin::client)); }),
-      asterisk([](Context& c) { c.reply(Response(204)); }) {}
+      asterisk([](Context& c) { c.reply(Response(204)); }),
+      held_counters_(metrics) {}
 
 std::vector<Stage> Snapshot::stages() const {
   std::vector<Stage> all = unrouted.stages();
   const auto shared = static_cast<std::ptrdiff_t>(all.size());  // what every route begins with
-  for (const auto& route : routes) all.insert(all.end(), route->pipeline.stages().begin() + shared, route->pipeline.stages().end());
+  for (const RoutePlan& plan : plans) all.insert(all.end(), plan.pipeline.stages().begin() + shared, plan.pipeline.stages().end());
   return all;
 }
 

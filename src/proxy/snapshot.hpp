@@ -1,5 +1,5 @@
 /// \file
-/// A configuration, compiled: what requests read. Nothing in it changes.
+/// A configuration, compiled: what requests read. Nothing in it changes, but that routes find their counters.
 #pragma once
 
 #include <gw/limits.hpp>
@@ -9,9 +9,12 @@
 #include "proxy/metrics.hpp"
 #include "proxy/upstream_state.hpp"
 
+#include <compare>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,26 +37,33 @@ struct Bounds {
   std::uint64_t body;  ///< bytes of a request's body
   std::uint32_t body_rate;
   std::uint32_t write_rate;
+
+  friend auto operator<=>(const Bounds&, const Bounds&) = default;
 };
 
-/// A route with everything that a request needs of it. There may be very many: what most routes have in common, or do not have at all,
-/// is behind a pointer.
-struct CompiledRoute {
-  std::string_view name;       ///< of its rule, in the router of the snapshot
-  const Pipeline& pipeline;    ///< the gateway's stages, then the route's
+/// What a route does with a request. Routes that are alike share one.
+struct RoutePlan {
+  const Pipeline& pipeline;                        ///< the gateway's stages, then the route's
   Handler handler;
-  RouteMeter metrics;
   std::unique_ptr<const Pipeline> own_pipeline{};  ///< null: the route has no stages, and `pipeline` is that of the snapshot
-  std::unique_ptr<const Bounds> bounds{};          ///< null: those of the gateway
-  const Forward* forward = nullptr;                ///< what the handler does, and owns, if it is one that forwards; routes that forward alike share it
+  std::optional<Bounds> bounds{};                  ///< nothing: those of the gateway
+  const Forward* forward = nullptr;                ///< what the handler does, and owns, if it is one that forwards; shared by routes that forward alike
   bool has_template = false;                       ///< the handler needs the parameters as they were matched
   bool runs_user_code = false;                     ///< the handler is not gw's own
 };
 
+/// A route with everything that a request needs of it beside its name, which the router has. There may be very many.
+struct CompiledRoute {
+  const RoutePlan* plan = nullptr;  ///< of the snapshot
+  RouteMeter metrics{};
+};
+static_assert(sizeof(CompiledRoute) == 16);
+
 /// Router, pipelines and upstreams of one configuration. Shared by all workers; a request keeps the
 /// one that it began with.
 struct Snapshot {
-  Snapshot(Timeouts t, Limits l, std::vector<Stage> gateway_stages);
+  /// The metrics must outlive it.
+  Snapshot(Timeouts t, Limits l, std::vector<Stage> gateway_stages, Metrics& metrics);
 
   const Timeouts timeouts;
   const Limits limits;
@@ -66,10 +76,13 @@ struct Snapshot {
   const Handler asterisk;               ///< 204, for `OPTIONS *`, which asks whether somebody is there (RFC 9110 9.3.7)
   bool hides_methods = false;           ///< 404 instead of 405
   Router<std::uint32_t> router;  ///< finds a number of `routes`
-  std::vector<std::unique_ptr<const CompiledRoute>> routes;
+  std::vector<CompiledRoute> routes;
+  std::deque<RoutePlan> plans;           ///< of `routes`
   std::shared_ptr<net::Dns> dns;  ///< asks the name servers of this configuration
   std::map<std::string, std::shared_ptr<const UpstreamState>, std::less<>> upstreams;
 
+  /// What a route counts with. Any worker; the first call for a route takes a lock.
+  RouteMetrics* metrics_of(std::size_t route) const { return routes[route].metrics.get(held_counters_, router.name(route)); }
   /// The gateway's stages, once, and those of all routes.
   std::vector<Stage> stages() const;
   /// Looks the names of endpoints up from now on. Any thread. Throws `std::system_error` if there is no thread to be had.
@@ -78,6 +91,9 @@ struct Snapshot {
   }
   /// How the endpoints of all upstreams are. Any thread.
   std::vector<EndpointStatus> endpoints() const;
+
+ private:
+  mutable HeldCounters held_counters_;
 };
 
 }  // namespace proxy

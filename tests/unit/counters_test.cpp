@@ -131,30 +131,55 @@ TEST_CASE("counters: those of a route are made when it counts first, and stay as
   metrics.set_workers(2);
   const std::string users = "users", orders = "orders";
   metrics.set_routes({users, orders});
-  auto before = std::make_unique<RouteMeter>(metrics, users);
-  const RouteMeter after(metrics, users), unused(metrics, orders);
+  auto before = std::make_unique<HeldCounters>(metrics);
+  HeldCounters after(metrics);
+  const RouteMeter meter_before, meter_after;
   CHECK(metrics.view().routes.empty());
-  RouteMetrics* const counters = before->get();
+  RouteMetrics* const counters = meter_before.get(*before, users);
   counters->of(1).bytes_sent.add(7);
-  CHECK(before->get() == counters);
+  CHECK(meter_before.get(*before, users) == counters);
   // The configuration changes, and what counted ends, before the new route has counted.
   metrics.set_routes({users});
   before.reset();
   REQUIRE(metrics.view().routes.size() == 1);
-  CHECK(after.get() == counters);
-  CHECK(after.get()->of(1).bytes_sent.value() == 7);
+  CHECK(meter_after.get(after, users) == counters);
+  CHECK(meter_after.get(after, users)->of(1).bytes_sent.value() == 7);
+}
+
+TEST_CASE("counters: workers that begin to count for a route at the same time count with the same") {
+  constexpr std::size_t workers = 4, routes = 500;
+  Metrics metrics;
+  metrics.set_workers(workers);
+  HeldCounters held(metrics);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < routes; ++i) names.push_back("route " + std::to_string(i));
+  const std::vector<RouteMeter> meters(routes);
+  std::vector<std::thread> threads;
+  for (std::size_t w = 0; w < workers; ++w)
+    threads.emplace_back([&, w] {
+      for (std::size_t i = 0; i < routes; ++i) meters[i].get(held, names[i])->of(w).bytes_sent.add(w + 1);
+    });
+  for (std::thread& t : threads) t.join();
+  const auto view = metrics.view();
+  REQUIRE(view.routes.size() == routes);
+  for (const auto& route : view.routes) {
+    std::uint64_t sum = 0;
+    route->each([&](const auto& counters) { sum += counters.bytes_sent.value(); });
+    CHECK(sum == 1 + 2 + 3 + 4);
+  }
 }
 
 TEST_CASE("counters: those of a route that is configured no longer end with the last that counts") {
   Metrics metrics;
   const std::string users = "users";
-  auto route = std::make_unique<RouteMeter>(metrics, users);
-  route->get()->of(0).bytes_sent.add(7);
+  auto held = std::make_unique<HeldCounters>(metrics);
+  RouteMeter().get(*held, users)->of(0).bytes_sent.add(7);
   metrics.set_routes({"orders"});
   CHECK(metrics.view().routes.size() == 1);
-  route.reset();
+  held.reset();
   CHECK(metrics.view().routes.empty());
-  CHECK(RouteMeter(metrics, users).get()->of(0).bytes_sent.value() == 0);
+  HeldCounters again(metrics);
+  CHECK(RouteMeter().get(again, users)->of(0).bytes_sent.value() == 0);
 }
 
 TEST_CASE("counters: counters for fewer workers are replaced, those for more are kept") {

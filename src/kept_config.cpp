@@ -46,10 +46,10 @@ PackedRoutes::PackedRoutes(std::vector<RouteConfig> routes, std::shared_ptr<cons
     const auto [known, is_first] = last.try_emplace(forward ? forward->to : std::string(), 0);
     if (is_first || rests_[known->second] != route) {
       known->second = static_cast<std::uint32_t>(rests_.size());
-      GW_ASSERT(known->second < 1u << 29);
+      GW_ASSERT(known->second < 1u << 29);  // what `Own::rest` holds
       rests_.push_back(std::move(route));
     }
-    own.rest = known->second & 0x1fffffffu;
+    own.rest = known->second;
   }
   rests_.shrink_to_fit();
 }

@@ -51,12 +51,12 @@ Task<> Call::run(Caller& caller, Response& response) {
   // 1. Pick an endpoint.
   if (step_ == Step::begin) {
     if (upstream_->is_guarded() && outcome_ && !enter() && outcome_) co_await wait_for_turn();
-    if (outcome_) prepare(caller);
+    if (outcome_) prepare();
   }
   for (;;) {
     if (!outcome_) {
       // Not in the condition of the loop: GCC 12.2 awaits there whatever stands on the left of "||".
-      const bool goes_on = co_await go_on(caller, response);
+      const bool goes_on = co_await go_on(response);
       if (!goes_on && failure_) outcome_ = *failure_;
       if (!goes_on) break;
     }
@@ -78,7 +78,7 @@ Task<> Call::run(Caller& caller, Response& response) {
         if (&lease_.endpoint() != member_->endpoint.get()) change_member(*second);
       }
       // 3. Send the head and what is there of the body; the rest of the body uploads beside.
-      step_ = send(response);
+      step_ = send(caller, response);
     }
     if (step_ == Step::writing) step_ = sent(co_await pieces_.write(lease_.transport(), timeouts_->body), response);
 
@@ -102,7 +102,7 @@ Task<> Call::run(Caller& caller, Response& response) {
 bool Call::begin_now(Caller& caller, Response& response) {
   if (upstream_->is_guarded() && !enter()) return false;
   try {
-    prepare(caller);
+    prepare();
   } catch (...) {
     end_failed();
     throw;
@@ -110,7 +110,7 @@ bool Call::begin_now(Caller& caller, Response& response) {
   if (!outcome_) return false;
   reuse_lease();
   if (!lease_) return false;
-  step_ = send(response);
+  step_ = send(caller, response);
   if (step_ != Step::blocked) return false;
   caller_ = &caller;
   response_ = &response;
@@ -153,7 +153,7 @@ void Call::end_failed() {
   release(this);
 }
 
-void Call::prepare(const Caller& caller) {
+void Call::prepare() {
   body_size_ = body_.size();
   has_body_ = !body_.empty();
   retries_left_ = upstream_->options.retries.max;
@@ -169,7 +169,7 @@ void Call::prepare(const Caller& caller) {
     first_content_ = body_.ready().value_or(Chunk{});
     uploaded_ = first_content_.size();
   }
-  compose_head(caller);
+  is_upload_complete_ = !has_body_ || (body_size_ && uploaded_ == *body_size_);
   if (body_size_ && uploaded_ > *body_size_) outcome_ = Failure(Error::handler_failed);  // a source that lied about its size
 }
 
@@ -179,14 +179,17 @@ void Call::reuse_lease() {
   while (lease_ && !(is_repeatable_ && is_upload_complete_) && !lease_.transport().is_quiet());
 }
 
-Call::Step Call::send(Response& response) {
+Call::Step Call::send(const Caller& caller, Response& response) {
   if (lease_.is_reused()) counters().reused.add();
+  head_ = std::move(worker_.head);
+  compose_head(caller);
   pieces_.clear();
   pieces_.add(head_);
   pieces_.add(first_content_);
   if (!tail_.empty()) pieces_.add(tail_);
   const std::error_code ec = pieces_.write_now(lease_.transport());
   if (ec == asio::error::would_block) return Step::writing;
+  worker_.head = std::move(head_);
   is_nothing_sent_ = static_cast<bool>(ec);
   if (is_nothing_sent_) return fail(upstream_failure(Error::upstream_reset, lease_.is_reused() ? Retry::fresh : Retry::no));
   return sent(ec, response);
@@ -203,13 +206,11 @@ void Call::compose_head(const Caller& caller) {
   caller.write_head(head_, member_->endpoint->host_field);
   append_request_framing(head_, method_, has_body_, body_size_);
   awaits_continue_ = expects_continue_;
-  if (is_upload_begun_) return compose_replay();
-  is_upload_complete_ = !has_body_ || (body_size_ && uploaded_ == *body_size_);
+  if (is_upload_begun_) compose_replay();
 }
 
 void Call::begin_head() {
   codec_->reset(method_);
-  if (buffer_.capacity() == 0) buffer_ = worker_.buffers.take(2 * std::max<std::size_t>(limits_.head, 16 * 1024));
   sent_ = std::chrono::steady_clock::now();
   if (began_ == std::chrono::steady_clock::time_point()) began_ = sent_;
   last_ = sent_ + timeouts_->first_byte;
@@ -223,6 +224,8 @@ Call::Step Call::advance_head(Response& response, bool is_readable) {
   if (failure_) return fail(*failure_);
   if (std::exchange(is_try_over_, false)) return fail(upstream_failure(Error::upstream_timeout));
   if (is_readable) {
+    // Not sooner: most answers are passed on at once, so that the next one finds the same block in the processor's caches.
+    if (buffer_.capacity() == 0) buffer_ = worker_.buffers.take(2 * std::max<std::size_t>(limits_.head, 16 * 1024));
     buffer_.make_room();
     std::error_code ec;
     const std::size_t n = lease_.transport().read(buffer_.room(), ec);

@@ -128,13 +128,13 @@ class Call final : public Body::Source {
     interim, complete, failed,
   };
 
-  void prepare(const Caller& caller);
+  void prepare();
   bool enter();
   Task<> wait_for_turn();
   void leave_breaker(Breaker::Ending how);
   bool pick();
-  bool pick_again(const Caller& caller);
-  Task<bool> go_on(const Caller& caller, Response& response);
+  bool pick_again();
+  Task<bool> go_on(Response& response);
   Task<bool> wait_for_budget();
   Task<> pause(Duration time);
   void end_pause(bool is_soon);
@@ -148,7 +148,7 @@ class Call final : public Body::Source {
   void end_retry();
   void keep(std::string_view content);
   void reuse_lease();
-  Step send(Response& response);
+  Step send(const Caller& caller, Response& response);
   Step sent(std::error_code ec, Response& response);
   void begin_head();
   static void head_arrived(void* self, Wake why);

@@ -113,8 +113,9 @@ std::size_t room_for(const Headers& headers) noexcept {
   return room;
 }
 
-// More than the fields take that gw adds by itself, without the values that come from elsewhere.
-constexpr std::size_t room_for_own_fields = 512;
+// More than what gw adds by itself takes, without the values that come from elsewhere: to an end of a head, and to a whole one.
+constexpr std::size_t room_for_framing = 64;
+constexpr std::size_t room_for_own_fields = 256;
 
 void put_content_length(TextWriter& out, std::uint64_t length) {
   out.put("Content-Length: ");
@@ -206,7 +207,8 @@ void append_last_chunk(std::string& out, const Headers& trailers) {
 
 void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym,
                              std::string_view upgrade) {
-  const std::size_t added = 2 * from.host.size() + 4 * from.peer_address.size() + from.client_address.size() + pseudonym.size() + upgrade.size();
+  const std::size_t added =
+      2 * from.host.size() + 4 * from.peer_address.size() + from.client_address.size() + from.proto.size() + pseudonym.size() + upgrade.size();
   TextWriter writer(out, room_for(request.headers) + added + room_for_own_fields);
   bool wants_trailers = false;
   for (const auto& [name, value] : request.headers) {
@@ -267,7 +269,7 @@ bool is_switch_to(const Headers& headers, std::string_view offered) {
 }
 
 void append_request_framing(std::string& out, Method method, bool has_content, std::optional<std::uint64_t> size) {
-  TextWriter writer(out, room_for_own_fields);
+  TextWriter writer(out, room_for_framing);
   // With these methods the absence of content is told with a length of 0 (RFC 9110 8.6).
   const bool is_anticipated = method == Method::post || method == Method::put || method == Method::patch;
   if (has_content && !size) writer.put("Transfer-Encoding: chunked\r\n");

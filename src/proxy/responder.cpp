@@ -24,6 +24,7 @@ Responder::Sending Responder::begin() {
   }
   ContextAccess::set_head_sent(c);
   const std::error_code ec = pieces_.write_now(*s_.transport);
+  if (ec != asio::error::would_block) s_.worker.head = std::move(head_);
   if (ec && ec != asio::error::would_block) return Sending::failed;
   return !ec && has_ended_ ? Sending::done : Sending::waiting;
 }
@@ -85,6 +86,7 @@ void Responder::compose() {
                                                 (!s_.codec->expects_continue() || s_.has_sent_continue));
   keep_alive_ = framing.keep_alive = s_.codec->keep_alive() && framing_ != h1::Framing::until_close && is_body_bounded && !s_.worker.is_draining && !s_.is_last &&
                                      !(c.failure() && c.failure()->origin == Origin::client && s_.failure);
+  head_ = std::move(s_.worker.head);
   head_.clear();
   append_response_head(head_, r, framing, s_.worker.date());
 }

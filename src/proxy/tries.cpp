@@ -87,13 +87,12 @@ void Call::change_member(Member& quicker) {
 }
 
 // Goes on with an endpoint that was not tried; false if there is none.
-bool Call::pick_again(const Caller& caller) {
+bool Call::pick_again() {
   if (std::exchange(is_counted_, false)) leave_member();
   if (!pick()) return false;
   is_second_ = false;
   is_detached_ = false;
   outcome_ = {};
-  compose_head(caller);
   return true;
 }
 
@@ -104,7 +103,7 @@ void Call::leave_member() {
 }
 
 // After a try that failed: whether there is another one, for `run` to make.
-Task<bool> Call::go_on(const Caller& caller, Response& response) {
+Task<bool> Call::go_on(Response& response) {
   if (failure_ || !member_) co_return false;
   if (may_replace_lease()) {
     lease_.close();
@@ -133,7 +132,7 @@ Task<bool> Call::go_on(const Caller& caller, Response& response) {
   buffer_.clear();
   if (failed.retry == Retry::another) {  // no connection: nothing was sent, and each endpoint is asked once
     tried_.push_back(member_);
-    co_return pick_again(caller);
+    co_return pick_again();
   }
   if ((!has_answered && !is_worth_another(failed.code)) || !may_retry()) co_return false;
 
@@ -152,9 +151,9 @@ Task<bool> Call::go_on(const Caller& caller, Response& response) {
   --retries_left_;
   counters().retries.add();
   tried_.push_back(member_);
-  if (pick_again(caller)) co_return true;
+  if (pick_again()) co_return true;
   tried_.clear();  // all have been: one of them again
-  co_return pick_again(caller);
+  co_return pick_again();
 }
 
 // Waits as long as a retry should, and until there is budget for it.

@@ -92,6 +92,9 @@ class Worker {
   const std::uint64_t id_seed;    ///< begins the ids of this worker's requests
   std::uint64_t requests = 0;     ///< requests begun so far
   BufferStore buffers;
+  /// Where heads are composed: nearly always one is written at once, and the next takes the same memory. Who has to wait keeps what is
+  /// in it, by moving it away.
+  std::string head;
   UpstreamPool pool;
   Recycled<std::unique_ptr<Call>> free_calls;
   Recycled<std::unique_ptr<Session>> free_sessions;

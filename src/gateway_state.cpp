@@ -37,6 +37,13 @@ std::string make_pseudonym() {
   return text;
 }
 
+// Gives back what loading a configuration took: free memory between what stays is kept otherwise.
+void give_memory_back() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
+}
+
 void sort_by_place(Problems& problems) {
   std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
     return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
@@ -193,7 +200,8 @@ void Gateway::State::start_locked() {
   is_running_ = true;
   check_endpoints(snapshot_);
   shared.metrics.configured(true);
-  pack();
+  config.pack(snapshot_);
+  give_memory_back();
   for (const Listening& l : listening_) shared.log(LogLevel::info, "listening on " + to_text(l.bound));
 }
 
@@ -252,15 +260,6 @@ void Gateway::State::listen_for_admin(const Config& next, const proxy::Snapshot&
 
 void Gateway::State::close(Listening& l) {
   for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->post([socket = l.sockets[i]] { socket->close(); });
-}
-
-// Keeps the configuration in use small until somebody asks for it, and gives back what loading it took.
-void Gateway::State::pack() {
-  if (!config.pack(snapshot_)) return;
-#ifdef __GLIBC__
-  // Free memory between what stays is not given back otherwise.
-  ::malloc_trim(0);
-#endif
 }
 
 // Whom the listener trusts from now on, also on connections that are open.
@@ -349,6 +348,7 @@ void Gateway::State::change(F&& f) {
     if (is_running_) shared.metrics.configured(!failed);
   }
   wait_for_workers();
+  give_memory_back();  // not sooner: the snapshot before was the workers' too
   if (failed) std::rethrow_exception(failed);
 }
 
@@ -398,7 +398,7 @@ void Gateway::State::apply_locked(Config next) {
   if (next.admin.address.empty()) admin_.reset();
   else admin_->publish(next, *snapshot_);
   config.set(std::move(next));
-  pack();
+  config.pack(snapshot_);
 }
 
 void Gateway::State::reload() {

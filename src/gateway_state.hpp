@@ -85,7 +85,6 @@ struct Gateway::State {
   void check_endpoints(std::shared_ptr<const proxy::Snapshot> snapshot);
   void stop_checks();
   void trust(Listening& listening, std::vector<std::string> trusted);
-  void pack();
   bool is_on_worker();
   void wait_for_workers();
   void close(Listening& listening);

@@ -190,8 +190,15 @@ class Gateway(Process):
 
     def peak_memory(self):
         """The most memory that was resident at a time, in bytes."""
+        return self.memory("VmHWM")
+
+    def resident_memory(self):
+        """The memory that is resident now, in bytes."""
+        return self.memory("VmRSS")
+
+    def memory(self, name):
         status = pathlib.Path("/proc/%d/status" % self.pid).read_text()
-        return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) * 1024
+        return int(re.search(name + r":\s*(\d+) kB", status)[1]) * 1024
 
     def descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))

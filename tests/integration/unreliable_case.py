@@ -1,7 +1,4 @@
 """Three origins that fail as a test tells them to, behind one upstream."""
-import pathlib
-import re
-
 import harness
 from load import Load
 from metrics_test import MetricsCase
@@ -16,10 +13,6 @@ UPSTREAM = {
 }
 # What may be left of a fault in memory, in bytes.
 GROWTH = 4 * 1024 * 1024
-
-
-def resident_memory(pid):
-    return int(re.search(r"VmRSS:\s*(\d+) kB", pathlib.Path("/proc/%d/status" % pid).read_text())[1]) * 1024
 
 
 class UnreliableCase(MetricsCase):
@@ -98,7 +91,7 @@ class UnreliableCase(MetricsCase):
                 end(origin)
             for origin in self.three:
                 self.assert_more(load, 50, origin)
-            memory.append(resident_memory(self.gw.pid))
+            memory.append(self.gw.resident_memory())
         load.stop()
         self.assertFalse(load.problems, load.state())
         self.assertFalse(load.failed, load.state())

@@ -8,8 +8,8 @@
 #include "compile.hpp"
 #include "kept_config.hpp"
 #include "net/listener.hpp"
-#include "proxy/listener_state.hpp"
 #include "proxy/checks.hpp"
+#include "proxy/listener_state.hpp"
 #include "worker_thread.hpp"
 
 #include <map>
@@ -24,6 +24,8 @@ inline namespace v0 {
 
 /// "127.0.0.1:8000", "[::1]:8000".
 std::string to_text(const asio::ip::tcp::endpoint& address);
+/// The networks of a listener that was checked; null for none.
+std::shared_ptr<const Networks> networks_of(const std::vector<std::string>& texts);
 
 struct Gateway::State {
   State();
@@ -72,6 +74,7 @@ struct Gateway::State {
 
   std::shared_ptr<const proxy::Snapshot> compile_or_throw(const Config& c);
   std::vector<Listening> open_listeners(const Config& next, Problems& problems);
+  void use_listeners(const Config& next, std::vector<Listening> opened);
   void start_locked();
   template <class F>
   void change(F&& f);

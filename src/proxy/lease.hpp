@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gw/event.hpp>
+
 #include "net/wheel.hpp"
 #include "proxy/worker.hpp"
 

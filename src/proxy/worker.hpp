@@ -2,15 +2,15 @@
 /// What one worker owns: its event loop and everything that only its thread touches.
 #pragma once
 
+#include <gw/event.hpp>
 #include <gw/log.hpp>
 #include <gw/pool.hpp>
 #include <gw/transport.hpp>
 
 #include "net/dns.hpp"
-#include <gw/event.hpp>
 #include "net/poller.hpp"
-#include "net/spare.hpp"
 #include "net/socket_transport.hpp"
+#include "net/spare.hpp"
 #include "net/wheel.hpp"
 #include "proxy/buffer.hpp"
 #include "proxy/client_table.hpp"

@@ -2,6 +2,7 @@
 /// Level 2: the flat tree that a router walks. Std only; made by `RouteCompiler`.
 #pragma once
 
+#include <gw/detail/request_tests.hpp>
 #include <gw/detail/route_pattern.hpp>
 #include <gw/params.hpp>
 #include <gw/route.hpp>
@@ -36,41 +37,6 @@ inline std::uint64_t segment_key(std::string_view s) noexcept {
   std::uint64_t key = 0;
   for (std::size_t i = 0; i < n; ++i) key = key << 8 | static_cast<unsigned char>(p[i]);
   return key;
-}
-
-/// A host as rules write it: without port, without the dot at the end, lower case. A view of
-/// `buffer`, or nothing if it is too long for a name (RFC 1035 2.3.4).
-inline std::string_view plain_host(std::string_view authority, std::array<char, 256>& buffer) noexcept {
-  const std::size_t bracket = authority.rfind(']');  // the colons of an IPv6 address are no port
-  const std::size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  std::string_view host = authority.substr(0, colon);
-  if (host.ends_with('.')) host.remove_suffix(1);
-  if (host.size() > buffer.size()) return {};
-  for (std::size_t i = 0; i < host.size(); ++i)
-    buffer[i] = host[i] >= 'A' && host[i] <= 'Z' ? static_cast<char>(host[i] | 0x20) : host[i];
-  return {buffer.data(), host.size()};
-}
-
-/// Whether one of the "name=value" pairs of a raw query passes.
-inline bool has_query(std::string_view query, const FieldTest& test) noexcept {
-  while (!query.empty()) {
-    const std::size_t end = query.find('&');
-    const std::string_view pair = query.substr(0, end);
-    query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
-    const std::size_t equals = pair.find('=');
-    const std::string_view value = equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
-    if (!pair.empty() && equals_decoded(pair.substr(0, equals), test.name) && (test.value == "*" || equals_decoded(value, test.value)))
-      return true;
-  }
-  return false;
-}
-
-/// Whether one of the fields passes; `headers` may be null.
-inline bool has_header(const Headers* headers, const FieldTest& test) noexcept {
-  if (!headers) return false;
-  for (const Headers::Field& field : *headers)
-    if (iequals(field.name, test.name) && (test.value == "*" || field.value == test.value)) return true;
-  return false;
 }
 
 /// The routes of a router as a tree of segments, in flat arrays, and behind it a list of regexes; one

@@ -74,11 +74,7 @@ Gateway Gateway::from_file(const std::string& path) {
   Gateway gateway;
   gateway.state_->file = path;
   gateway.state_->config.set(gateway.state_->read_file());
-  const Config& read = gateway.state_->config.settings();
-  gateway.state_->file_timeouts = read.timeouts;
-  gateway.state_->file_limits = read.limits;
-  gateway.state_->file_wrong_method = read.wrong_method;
-  gateway.state_->file_name_servers = read.name_servers;
+  gateway.state_->file_settings = FileSettings(gateway.state_->config.settings());
   return gateway;
 }
 

@@ -263,10 +263,7 @@ void Gateway::State::reload_locked() {
   if (file.empty()) return apply_locked(present);
 
   Config next = read_file();
-  const Timeouts read_timeouts = next.timeouts;
-  const Limits read_limits = next.limits;
-  const unsigned read_wrong_method = next.wrong_method;
-  const std::vector<std::string> read_name_servers = next.name_servers;
+  FileSettings read(next);
   // What code has added comes without a file in its place.
   const auto add_code = [](auto& to, const auto& from, auto&& place_of) {
     for (const auto& item : from)
@@ -277,17 +274,11 @@ void Gateway::State::reload_locked() {
   add_code(next.upstreams, present.upstreams, place);
   add_code(next.routes, present.routes, place);
   add_code(next.use, present.use, [](const StageConfig& s) -> const Place& { return s.place(); });
-  if (present.timeouts != file_timeouts) next.timeouts = present.timeouts;
-  if (present.limits != file_limits) next.limits = present.limits;
+  file_settings.keep_changes(next, present);
   if (present.admin.place.file.empty() && !present.admin.address.empty()) next.admin = present.admin;
-  if (present.wrong_method != file_wrong_method) next.wrong_method = present.wrong_method;
-  if (present.name_servers != file_name_servers) next.name_servers = present.name_servers;
   if (present.workers_place.file.empty() && present.workers != 0) next.workers = present.workers;
   apply_locked(std::move(next));
-  file_timeouts = read_timeouts;
-  file_limits = read_limits;
-  file_wrong_method = read_wrong_method;
-  file_name_servers = read_name_servers;
+  file_settings = std::move(read);
 }
 
 void Gateway::State::reload_and_log() {

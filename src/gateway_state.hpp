@@ -6,6 +6,7 @@
 
 #include "admin.hpp"
 #include "compile.hpp"
+#include "file_settings.hpp"
 #include "kept_config.hpp"
 #include "net/listener.hpp"
 #include "proxy/checks.hpp"
@@ -34,10 +35,7 @@ struct Gateway::State {
   // Building.
   std::string file;                 ///< of `from_file`; empty without
   KeptConfig config;                ///< file and code together
-  Timeouts file_timeouts;           ///< as last read: tells whether code has changed them
-  Limits file_limits;
-  unsigned file_wrong_method = 405;
-  std::vector<std::string> file_name_servers;
+  FileSettings file_settings;       ///< as last read
   Definitions definitions;
   proxy::Shared shared;
 

@@ -201,8 +201,9 @@ GW_EXPORT Config load_config(const std::string& path);
 enum class Notation { yaml, json };
 
 /// The same from a text; `file` is the name in messages. Environment variables `${VAR}` and
-/// `${VAR:-default}` are replaced in both. Problems are appended, and what could be read is returned.
-GW_EXPORT Config parse_config(std::string_view text, Notation notation, const std::string& file, Problems& problems);
+/// `${VAR:-default}` are replaced in both. Problems are appended, and what could be read is returned. The text adds to `base`: what it
+/// sets of settings such as `timeouts` takes the place of what is there, and its listeners, stages, upstreams and routes come behind.
+GW_EXPORT Config parse_config(std::string_view text, Notation notation, const std::string& file, Problems& problems, Config base = {});
 
 }  // namespace v0
 }  // namespace gw

@@ -95,6 +95,7 @@ constexpr Key<Config> config_keys[] = {
     {"wrong_method", [](const Value& v, Config& c) { read_number(v, c.wrong_method, bounds::wrong_method); }},
     {"name_servers",
      [](const Value& v, Config& c) {
+       c.name_servers.clear();
        v.each_of_one_or_more("an address or a list of addresses", [&](const Value& item) {
          std::string address;
          read_checked(item, address, name_server_mistake);
@@ -106,6 +107,7 @@ constexpr Key<Config> config_keys[] = {
     {"routes", [](const Value& v, Config& c) { read_routes(v, c.routes); }},
     {"admin",
      [](const Value& v, Config& c) {
+       c.admin = {};
        if (read_map(v, c.admin, admin_keys) && !v.has("listen")) v.problem("listen is missing");
      }},
     {"tls"},
@@ -113,13 +115,11 @@ constexpr Key<Config> config_keys[] = {
 
 }  // namespace
 
-Config decode(const Value& root) {
-  Config config;
+void decode(const Value& root, Config& config) {
   if (root.is_mapping())
     read_map(root, config, config_keys);
   else
     root.expected("a map of settings such as listen and routes");
-  return config;
 }
 
 }  // namespace config

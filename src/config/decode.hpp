@@ -10,9 +10,9 @@ namespace gw {
 inline namespace v0 {
 namespace config {
 
-/// Reads a whole configuration. What is wrong becomes a problem, and its place in the config keeps
-/// the default; so much as could be read is returned.
-Config decode(const Value& root);
+/// Reads a whole configuration into `config`, as `gw::parse_config` says. What is wrong becomes a problem, and its place in the config
+/// keeps what it has.
+void decode(const Value& root, Config& config);
 
 }  // namespace config
 }  // namespace v0

@@ -69,17 +69,16 @@ std::optional<Node> read_tree(std::string_view text, Notation notation, const st
 
 }  // namespace
 
-Config parse(std::string_view text, Notation notation, const std::string& file, Problems& problems, const World& world) {
+Config parse(std::string_view text, Notation notation, const std::string& file, Problems& problems, const World& world, Config base) {
   Problems found;
-  Config config;
   if (const auto root = read_tree(text, notation, file, found, world)) {
     Reading reading{file, world, found};
-    config = decode(Value(reading, *root, ""));
+    decode(Value(reading, *root, ""), base);
   }
   const auto position = [](const Problem& problem) { return std::tuple(problem.place.line, problem.place.column); };
   std::stable_sort(found.begin(), found.end(), [&](const Problem& a, const Problem& b) { return position(a) < position(b); });
   std::move(found.begin(), found.end(), std::back_inserter(problems));
-  return config;
+  return base;
 }
 
 Config load(const std::string& path, Problems& problems) {
@@ -91,8 +90,8 @@ Config load(const std::string& path, Problems& problems) {
 
 }  // namespace config
 
-Config parse_config(std::string_view text, Notation notation, const std::string& file, Problems& problems) {
-  return config::parse(text, notation, file, problems, config::World{});
+Config parse_config(std::string_view text, Notation notation, const std::string& file, Problems& problems, Config base) {
+  return config::parse(text, notation, file, problems, config::World{}, std::move(base));
 }
 
 Config load_config(const std::string& path) {

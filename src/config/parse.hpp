@@ -21,7 +21,7 @@ inline constexpr std::size_t largest_file = 64 * 1024 * 1024;
 Config load(const std::string& path, Problems& problems);
 
 /// `gw::parse_config` in a given world. Problems are appended in the order of the file.
-Config parse(std::string_view text, Notation notation, const std::string& file, Problems& problems, const World& world);
+Config parse(std::string_view text, Notation notation, const std::string& file, Problems& problems, const World& world, Config base = {});
 
 }  // namespace config
 }  // namespace v0

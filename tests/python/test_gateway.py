@@ -88,6 +88,20 @@ def test_a_file_and_code_together(tmp_path, ask, service):
         assert ask(server.port, target="/more")[0] == 204
 
 
+def test_code_changes_single_settings_of_a_file(tmp_path, ask):
+    file = tmp_path / "gw.yaml"
+    file.write_text("listen: 127.0.0.1:0\nlimits: {head: 10000, body: 1MiB}\nroutes: [{path: /, methods: [POST], reply: 204}]\n")
+    app = gw.Gateway.from_file(file)
+    app.config["limits"] = {"body": "1KiB"}
+    with app.start() as server:
+        for large_head in (10000, 12000):
+            assert ask(server.port, "POST", x="x" * large_head)[0] == 431
+            assert ask(server.port, "POST", body=b"x" * 2000)[0] == 413
+            assert ask(server.port, "POST", x="x" * (large_head - 1000), body=b"x" * 1000)[0] == 204
+            file.write_text(file.read_text().replace("10000", "12000"))
+            app.reload()
+
+
 def test_a_configuration_is_applied_while_it_runs(ask):
     app = gw.Gateway()
     app.path("/a").reply(204)

@@ -23,6 +23,38 @@ std::string repeat(std::string_view text, std::size_t times) {
 
 }  // namespace
 
+TEST_CASE("config text: a text adds to what there is: settings one by one, lists behind") {
+  gw::Problems problems;
+  const auto parse = [&](std::string_view text, gw::Config base) { return gw::parse_config(text, gw::Notation::yaml, "gw", problems, std::move(base)); };
+  const gw::Config first = parse(
+      "listen: ':1'\nworkers: 2\ntimeouts: {drain: 5s, client_idle: 9s}\nlimits: {head: 20000, fields: 20}\nname_servers: [127.0.0.1]\nadmin: {listen: '127.0.0.1:2'}\n"
+      "use: [request_id]\nupstreams: {one: [\"a:1\"]}\nroutes: [{path: /one, forward: one}]",
+      {});
+  const gw::Config both = parse(
+      "listen: ':3'\ntimeouts: {drain: 30s}\nlimits: {fields: 30}\nname_servers: [127.0.0.2]\nadmin: {listen: '127.0.0.1:4'}\n"
+      "use: [access_log]\nupstreams: {two: [\"b:1\"]}\nroutes: [{path: /two, forward: two}]",
+      first);
+  CHECK(problems.empty());
+  CHECK(both.workers == 2);
+  CHECK(both.timeouts.drain == std::chrono::seconds(30));  // though that is the default
+  CHECK(both.timeouts.client_idle == std::chrono::seconds(9));
+  CHECK(both.limits.head == 20000);
+  CHECK(both.limits.fields == 30);
+  CHECK(both.name_servers == std::vector<std::string>{"127.0.0.2"});
+  CHECK(both.admin.address == "127.0.0.1:4");
+  REQUIRE(both.listen.size() == 2);
+  CHECK(both.listen[1].address == ":3");
+  REQUIRE(both.use.size() == 2);
+  CHECK(both.use[1].name() == "access_log");
+  REQUIRE(both.upstreams.size() == 2);
+  CHECK(both.upstreams[1].name == "two");
+  REQUIRE(both.routes.size() == 2);
+  CHECK(both.routes[1].rule.pattern == "/two");
+
+  CHECK(parse("workers: x", first).timeouts.drain == std::chrono::seconds(5));
+  CHECK(problems.size() == 1);
+}
+
 TEST_CASE("config text: a YAML text that is wrong gives one clear problem at its place") {
   const struct {
     std::string text;

@@ -287,6 +287,31 @@ TEST_CASE("reload: a file, what code adds to it, and the names that code defines
   CHECK(gw_test::get(server.port(), "/other").body == "first");
 }
 
+TEST_CASE("reload: of the settings for all routes code keeps those that it has changed, one by one") {
+  const File file;
+  const auto write = [&](int drain, int head, int fields, int wrong_method, const char* name_server) {
+    file.write("listen: 127.0.0.1:0\ntimeouts: {drain: " + std::to_string(drain) + "s, client_idle: " + std::to_string(drain) + "s}\nlimits: {head: " +
+               std::to_string(head) + ", fields: " + std::to_string(fields) + "}\nwrong_method: " + std::to_string(wrong_method) + "\nname_servers: [" +
+               name_server + "]\n");
+  };
+  write(5, 20000, 20, 404, "127.0.0.1:5301");
+  gw::Gateway app = gw::Gateway::from_file(file.path());
+  app.config().timeouts.client_idle = std::chrono::seconds(9);
+  app.config().limits.fields = 30;
+  app.get("/", say("ok"));
+  const gw::Server server = app.start();
+  for (int round = 0; round < 2; ++round) {  // also the second time it is known what is whose
+    write(6 + round, 30000 + round, 40, 405, "127.0.0.1:5302");
+    app.reload();
+    CHECK(app.config().timeouts.drain == std::chrono::seconds(6 + round));
+    CHECK(app.config().timeouts.client_idle == std::chrono::seconds(9));
+    CHECK(app.config().limits.head == static_cast<std::size_t>(30000 + round));
+    CHECK(app.config().limits.fields == 30);
+    CHECK(app.config().wrong_method == 405);
+    CHECK(app.config().name_servers == std::vector<std::string>{"127.0.0.1:5302"});
+  }
+}
+
 TEST_CASE("reload: upstream connections survive a configuration that keeps their address") {
   TestServer upstream;
   gw::Gateway app;

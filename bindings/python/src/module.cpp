@@ -25,11 +25,14 @@ void log_to_stderr(gw::LogLevel level, std::string_view line) {
 }
 
 // What code has configured comes from no line of any file.
-void forget_lines(gw::Place& place) { place.line = place.column = 0; }
+void forget_lines(gw::Place& place) {
+  if (place.file.empty()) place.line = place.column = 0;
+}
 
-gw::Config parse(const std::string& json) {
+// What code has configured, added to what a file has.
+gw::Config parse(const std::string& json, gw::Config base) {
   gw::Problems problems;
-  gw::Config config = gw::parse_config(json, gw::Notation::json, "", problems);
+  gw::Config config = gw::parse_config(json, gw::Notation::json, "", problems, std::move(base));
   for (gw::Problem& problem : problems) forget_lines(problem.place);
   if (!problems.empty()) throw gw::ConfigError(std::move(problems));
   const auto forget = [](std::vector<gw::StageConfig>& stages) {
@@ -79,9 +82,9 @@ class PyGateway {
   void define(const std::string& name, std::size_t number, bool is_around, bool has_done, std::shared_ptr<Queue> loop) {
     gateway_->define(name, python_stage(name, number, is_around, has_done, std::move(loop)));
   }
-  void configure(const std::string& json) { gateway_->config() = with(json); }
+  void configure(const std::string& json) { gateway_->config() = parse(json, base_); }
   void apply(const std::string& json) {
-    gw::Config config = with(json);
+    gw::Config config = parse(json, base_);
     const nb::gil_scoped_release released;
     gateway_->apply(std::move(config));
   }
@@ -136,25 +139,6 @@ class PyGateway {
   }
 
  private:
-  // The file's configuration and that of code.
-  gw::Config with(const std::string& json) const {
-    gw::Config code = parse(json);
-    gw::Config all = base_;
-    const auto append = [](auto& to, auto& from) { to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end())); };
-    append(all.listen, code.listen);
-    append(all.use, code.use);
-    append(all.upstreams, code.upstreams);
-    append(all.routes, code.routes);
-    const gw::Config usual;
-    if (!code.admin.address.empty()) all.admin = code.admin;
-    if (code.workers != usual.workers) all.workers = code.workers, all.workers_place = code.workers_place;
-    if (code.wrong_method != usual.wrong_method) all.wrong_method = code.wrong_method;
-    if (!code.name_servers.empty()) all.name_servers = code.name_servers;
-    if (code.timeouts != usual.timeouts) all.timeouts = code.timeouts;
-    if (code.limits != usual.limits) all.limits = code.limits;
-    return all;
-  }
-
   static gw::Request request_of(const std::string& method, const std::string& target, nb::handle headers, std::string body) {
     const auto known = gw::parse_method(method);
     if (!known) throw std::invalid_argument("unknown method: " + method);

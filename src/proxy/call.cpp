@@ -225,7 +225,7 @@ Call::Step Call::advance_head(Response& response, bool is_readable) {
   if (std::exchange(is_try_over_, false)) return fail(upstream_failure(Error::upstream_timeout));
   if (is_readable) {
     // Not sooner: most answers are passed on at once, so that the next one finds the same block in the processor's caches.
-    if (buffer_.capacity() == 0) buffer_ = worker_.buffers.take(2 * std::max<std::size_t>(limits_.head, 16 * 1024));
+    if (buffer_.capacity() == 0) buffer_ = worker_.buffers.take(buffer_size(limits_.head));
     buffer_.make_room();
     std::error_code ec;
     const std::size_t n = lease_.transport().read(buffer_.room(), ec);

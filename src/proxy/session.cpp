@@ -15,8 +15,7 @@ void Session::begin(Connection& c, Transport& t) {
   const Snapshot& s = **worker.snapshot;
   use_gateway_bounds();
   if (!codec || limits != s.limits) codec.emplace(limits = s.limits);
-  // Room for a head, and as much again for the body behind it.
-  buffer = worker.buffers.take(2 * std::max<std::size_t>(limits.head, 16 * 1024));
+  buffer = worker.buffers.take(buffer_size(limits.head));
 }
 
 void Session::use_gateway_bounds() {

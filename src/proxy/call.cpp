@@ -297,55 +297,6 @@ void Call::accept_head(Response& response) {
   else if (codec_->framing() == h1::Framing::none || (codec_->framing() == h1::Framing::length && codec_->length() == 0)) end_response();
 }
 
-std::optional<Chunk> Call::ready() {
-  while (!has_ended_ && !buffer_.empty() && !failure_) {
-    const Result<h1::BodyPiece> piece = codec_->body(buffer_.content());
-    if (!piece) {
-      failure_ = piece.error();
-      break;
-    }
-    buffer_.consume(piece->consumed);
-    if (piece->ended) end_response();
-    if (!piece->content.empty()) return piece->content;
-    if (piece->consumed == 0) break;
-  }
-  return has_ended_ ? std::optional<Chunk>(Chunk{}) : std::nullopt;
-}
-
-Task<Result<Chunk>> Call::read() {
-  for (;;) {
-    if (const std::optional<Chunk> chunk = ready()) co_return *chunk;
-    if (failure_) co_return *failure_;
-    buffer_.make_room();
-    std::error_code ec;
-    const std::size_t n = lease_.transport().read(buffer_.room(), ec);
-    if (ec == asio::error::would_block) {
-      const Wake wake = co_await lease_.transport().until(Side::read, timeouts_->body);
-      if (wake == Wake::timed_out) {
-        tell(Sign::failed);
-        co_return upstream_failure(Error::upstream_timeout);
-      }
-    } else if (ec == asio::error::eof) {
-      const Result<> end = codec_->end_of_input();
-      if (!end) co_return end.error();
-      end_response();
-    } else if (ec) {
-      if (!failure_) tell(Sign::failed);
-      co_return upstream_failure(Error::upstream_reset);
-    } else {
-      buffer_.commit(n);
-    }
-  }
-}
-
-std::optional<std::uint64_t> Call::size() const {
-  switch (codec_->framing()) {
-    case h1::Framing::none: return 0;
-    case h1::Framing::length: return codec_->length();
-    default: return std::nullopt;
-  }
-}
-
 void Call::abandon(Failure failure) {
   if (failure_ || has_ended_) return;
   failure_ = failure;
@@ -362,24 +313,10 @@ void Call::abandon(Failure failure) {
   }
 }
 
-void Call::end_response() {
-  has_ended_ = true;
-  // Before the client has the end, and may ask again: the endpoint is free for that.
-  count_out();
-  finish_lease();
-}
-
 void Call::count_out() {
   if (std::exchange(is_running_, false)) counters().running.down();
   if (std::exchange(is_inside_, false)) upstream_->gate().leave();
   if (std::exchange(is_counted_, false)) leave_member();
-}
-
-void Call::finish_lease() {
-  if (!lease_ || is_sending()) return;
-  // Bytes behind the response belong to nobody; a connection that has some cannot be trusted.
-  if (is_upload_complete_ && !awaits_continue_ && codec_->keep_alive() && buffer_.empty() && !failure_) lease_.give_back(upstream_->options);
-  else lease_.close();
 }
 
 void Call::release(Body::Source* self) {

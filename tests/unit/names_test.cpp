@@ -248,13 +248,17 @@ TEST_CASE("names: what is known late of the first configuration does not start s
 
 TEST_CASE("names: nobody asks for them when the gateway has stopped, and again when it has started") {
   Service one("one");
-  Named named(std::vector<gw::EndpointOptions>{{at("users.test.", one.port())}});
-  named.dns.set("users.test", DnsServer::a, {"127.0.0.1"}, 1);
-  named.start();
-  CHECK(named.ask().body == "one");
+  const std::vector<gw::EndpointOptions> endpoints{{at("users.test.", one.port())}};
+  Named named(endpoints), other(endpoints);
+  for (Named* each : {&named, &other}) {
+    each->dns.set("users.test", DnsServer::a, {"127.0.0.1"}, 1);
+    each->start();
+    CHECK(each->ask().body == "one");
+  }
   named.app.stop();
   const int asked = named.dns.asked("users.test", DnsServer::a);
-  std::this_thread::sleep_for(1500ms);  // there is nothing to wait for
+  // Once the other has asked twice, the time to live has passed for both.
+  other.dns.wait_until_asked("users.test", DnsServer::a, other.dns.asked("users.test", DnsServer::a) + 2);
   CHECK(named.dns.asked("users.test", DnsServer::a) == asked);
   named.start();
   CHECK(named.ask().body == "one");

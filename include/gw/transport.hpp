@@ -42,7 +42,7 @@ class Transport {
   /// How connecting ended, once `Side::write` was ready. Success for what was connected from the start.
   virtual std::error_code connected() { return {}; }
   /// Reads what is there. Sets `asio::error::would_block` if that is nothing yet, `asio::error::eof`
-  /// at the end. Bytes read.
+  /// at the end that the peer has sent; a connection that broke is another error, also if a `write` was told first. Bytes read.
   virtual std::size_t read(asio::mutable_buffer into, std::error_code& ec) = 0;
   /// Writes as much as fits now, gathered from `pieces`. Sets `would_block` if that is nothing. Bytes written.
   virtual std::size_t write(std::span<const asio::const_buffer> pieces, std::error_code& ec) = 0;
@@ -50,6 +50,8 @@ class Transport {
   virtual bool is_gone() = 0;
   /// Whether a `read` would find anything now: bytes, the end, or an error.
   virtual bool is_quiet() = 0;
+  /// Whether something is known to have arrived that nobody was told of yet. Costs no system call: what has come a moment ago may be missed.
+  virtual bool has_news() const noexcept { return false; }
   /// Tells the peer that nothing more will be written.
   virtual void shutdown_write() = 0;
   /// Closes at once; waits end with `Wake::ready` and the next read or write fails. Idempotent.

@@ -2,6 +2,7 @@
 
 #include <asio/error.hpp>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace gw {
@@ -28,6 +29,11 @@ void Poller::remove(int descriptor, Watcher& watcher) noexcept {
   ::epoll_ctl(set_.native_handle(), EPOLL_CTL_DEL, descriptor, &ignored);
   for (std::size_t i = next_; i < count_; ++i)
     if (batch_[i].data.ptr == &watcher) batch_[i].data.ptr = nullptr;
+}
+
+bool Poller::has_event(const Watcher& watcher) const noexcept {
+  return std::any_of(batch_.begin() + static_cast<std::ptrdiff_t>(next_), batch_.begin() + static_cast<std::ptrdiff_t>(count_),
+                     [&](const epoll_event& event) { return event.data.ptr == &watcher; });
 }
 
 void Poller::close() {

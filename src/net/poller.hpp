@@ -37,6 +37,8 @@ class Poller {
   std::error_code add(int descriptor, Watcher& watcher);
   /// No event of `descriptor` arrives any more, not even one that was fetched already.
   void remove(int descriptor, Watcher& watcher) noexcept;
+  /// Whether an event for `watcher` was fetched that it was not told of yet: those before it come first.
+  bool has_event(const Watcher& watcher) const noexcept;
   /// Stops for good, so that the event loop can run out of work.
   void close();
 

@@ -102,7 +102,8 @@ std::size_t SocketTransport::read(asio::mutable_buffer into, std::error_code& ec
   // came with these bytes does not, which is why it is remembered.
   if (n < static_cast<ssize_t>(into.size())) may_read_ = has_ended_;
   if (n > 0) return ec.clear(), static_cast<std::size_t>(n);
-  ec = n == 0 ? std::error_code(asio::error::eof) : last_error();
+  if (n < 0) ec = last_error();
+  else ec = is_broken_ ? asio::error::connection_reset : static_cast<std::error_code>(asio::error::eof);
   return 0;
 }
 
@@ -117,6 +118,8 @@ std::size_t SocketTransport::write(std::span<const asio::const_buffer> pieces, s
   if (n >= 0) return ec.clear(), static_cast<std::size_t>(n);
   ec = last_error();
   if (ec == asio::error::would_block) may_write_ = false;
+  // EPIPE: the peer's end was there before the connection broke, or the error was told before.
+  else if (ec != asio::error::broken_pipe) is_broken_ = true;
   return 0;
 }
 

@@ -39,6 +39,7 @@ class SocketTransport final : public WaitingTransport, public std::enable_shared
   std::size_t write(std::span<const asio::const_buffer> pieces, std::error_code& ec) override;
   bool is_gone() override;
   bool is_quiet() override;
+  bool has_news() const noexcept override { return may_read_ || poller_.has_event(*this); }
   void shutdown_write() override;
   void close() override;
   void reset() override;
@@ -55,6 +56,7 @@ class SocketTransport final : public WaitingTransport, public std::enable_shared
   bool may_write_ = true;    // a write may find room
   bool* was_destroyed_ = nullptr;  // of `on_events` that runs: what it notifies may drop this object
   bool has_ended_ = false;   // the peer has finished or the connection broke: every read finds that
+  bool is_broken_ = false;   // a write was told; the system tells an error once, and then it looks like an end
 };
 
 }  // namespace net

@@ -174,9 +174,11 @@ void Call::prepare() {
 }
 
 void Call::reuse_lease() {
-  // One that its peer closed a moment ago looks free; where the request could not be repeated, spend a system call to look.
+  // One that its peer closed a moment ago looks free; where the request could not be repeated, spend a system call to look. So, too, where
+  // something has come: it would become the answer.
+  const auto is_suspect = [this] { return !(is_repeatable_ && is_upload_complete_) || lease_.transport().has_news(); };
   do lease_ = Lease::reuse(worker_, member_->endpoint);
-  while (lease_ && !(is_repeatable_ && is_upload_complete_) && !lease_.transport().is_quiet());
+  while (lease_ && is_suspect() && !lease_.transport().is_quiet());
 }
 
 Call::Step Call::send(const Caller& caller, Response& response) {

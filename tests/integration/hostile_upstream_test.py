@@ -3,6 +3,14 @@
 Each row is what the upstream sends to a request, and what the client may make of it. Behind each, the next request is answered
 right, also on the same client's connection if that is still open.
 """
+import array
+import contextlib
+import fcntl
+import os
+import signal
+import termios
+import threading
+
 import harness
 import wire
 
@@ -272,6 +280,74 @@ class HostileUpstream(harness.TestCase):
 
     def test_head_gets_no_content_and_leaves_none_behind(self):
         self.run_rows(HEAD_ROWS, "head", "HEAD")
+
+
+def has_arrived(connection):
+    """Whether the other end's system has taken all that was sent."""
+    unsent = array.array("i", [0])
+    fcntl.ioctl(connection, termios.TIOCOUTQ, unsent)
+    return unsent[0] == 0
+
+
+class WhileBusy(harness.TestCase):
+    """What an upstream does while the worker is busy is found together with what clients do, and behind it."""
+
+    @contextlib.contextmanager
+    def stopped(self, gateway):
+        gateway.signal(signal.SIGSTOP)
+        try:
+            os.waitid(os.P_PID, gateway.pid, os.WSTOPPED | os.WNOWAIT)
+            yield
+        finally:
+            gateway.signal(signal.SIGCONT)
+
+    def test_what_a_resting_connection_says_does_not_become_an_answer(self):
+        peers = []
+
+        def answer(_request, peer):
+            peers.append(peer)
+            peer.reply(b"good")
+
+        gateway = self.in_front_of(self.origin(answer), workers=1)
+        for _ in range(5):
+            client = self.client(gateway)
+            self.assertEqual(client.request("GET").body, b"good")
+            with self.stopped(gateway):
+                client.ask("GET")
+                self.assertTrue(harness.eventually(lambda: has_arrived(client.socket)))
+                peers[-1].send(EVIL)
+                self.assertTrue(harness.eventually(lambda: has_arrived(peers[-1].socket)))
+            self.assertEqual(client.read().body, b"good")
+            self.assertEqual(len({peer.number for peer in peers[-2:]}), 2)
+
+    def test_a_connection_that_breaks_while_the_request_is_sent_does_not_look_ended(self):
+        has_answered, may_break = threading.Event(), threading.Event()
+
+        def answer(_request, peer):
+            peer.send("HTTP/1.1 200 OK\r\n\r\nfirst part")
+            has_answered.set()
+            may_break.wait(10)
+            peer.reset()
+            return False
+
+        backend = self.origin(answer, streams=True)
+        gateway = self.in_front_of(backend, workers=1)
+        for version in ("HTTP/1.1", "HTTP/1.0"):
+            with self.subTest(version):
+                has_answered.clear()
+                may_break.clear()
+                client = self.client(gateway)
+                client.send("POST / %s\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" % version + "x" * 100)
+                self.assertTrue(has_answered.wait(10))
+                pieces = client.pieces(client.head())
+                self.assertEqual(next(pieces), b"first part")
+                with self.stopped(gateway):
+                    client.send("x" * 100)
+                    self.assertTrue(harness.eventually(lambda: has_arrived(client.socket)))
+                    may_break.set()
+                    self.assertTrue(backend.wait(lambda: backend.opened == 0))
+                with self.assertRaises((wire.Cut, ConnectionResetError)):
+                    list(pieces)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,12 @@ class Socket {
   void close() {
     if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
   }
+  /// Closes with an error for the peer.
+  void reset() {
+    const linger at_once{1, 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close();
+  }
 
   /// All bytes up to and including `mark`, or up to the end of the connection.
   std::string read_until(std::string_view mark) {

@@ -30,6 +30,7 @@ class Watched final : Poller::Watcher {
 
   void arrive() { REQUIRE(::send(ends_[1], "x", 1, MSG_NOSIGNAL) == 1); }
   void leave() { poller_.remove(ends_[0], *this); }
+  bool is_next() const { return poller_.has_event(*this); }
 
   int arrived = 0;
   std::function<void()> then = [] {};  ///< follows each arrival
@@ -104,6 +105,19 @@ TEST_CASE("poller: an event that was fetched is not for one who has left meanwhi
   three.b.arrive();
   CHECK(three.io.run_one() == 1);
   CHECK(three.a.arrived + three.b.arrived == 1);
+}
+
+TEST_CASE("poller: an event that was fetched is known before it is told") {
+  Three three;
+  int known = 0;
+  three.a.then = [&] { known += three.b.is_next(); };
+  three.b.then = [&] { known += three.a.is_next(); };
+  three.a.arrive();
+  three.b.arrive();
+  CHECK_FALSE(three.a.is_next());
+  CHECK(three.io.run_one() == 1);
+  CHECK(known == 1);  // of the two the first knew of the other
+  CHECK_FALSE(three.a.is_next());
 }
 
 TEST_CASE("poller: closed in a turn it fetches nothing more, and the event loop runs out of work") {

@@ -238,6 +238,29 @@ TEST_CASE("transport: a reset is an error to the peer, a close is an end") {
   }
 }
 
+TEST_CASE("transport: a connection that broke does not look like one that ended, though a write is told first") {
+  for (const bool has_ended : {false, true}) {
+    CAPTURE(has_ended);
+    Loop loop;
+    Pair pair(loop);
+    pair.peer.send("part");
+    if (has_ended) pair.peer.finish();
+    CHECK(loop.wait(*pair.transport, Side::read) == Wake::ready);
+    std::error_code ec;
+    char bytes[4];
+    CHECK(pair.transport->read(asio::buffer(bytes), ec) == 4);
+    pair.peer.reset();
+    const asio::const_buffer piece("x", 1);
+    for (int i = 0; i < 2; ++i) {
+      CHECK(pair.transport->write({&piece, 1}, ec) == 0);
+      CHECK((ec && ec != asio::error::would_block));
+    }
+    CHECK(pair.transport->read(asio::buffer(bytes), ec) == 0);
+    if (has_ended) CHECK(ec == asio::error::eof);
+    else CHECK((ec && ec != asio::error::eof && ec != asio::error::would_block));
+  }
+}
+
 TEST_CASE("transport: a callback is called once, or not at all after unwatch") {
   struct Watcher {
     static void wake(void* self, Wake why) { static_cast<Watcher*>(self)->woken.push_back(why); }

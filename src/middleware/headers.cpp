@@ -1,5 +1,6 @@
 #include <gw/middleware/headers.hpp>
 
+#include "middleware/credentials.hpp"
 #include "middleware/owned_fields.hpp"
 
 namespace gw {
@@ -8,29 +9,39 @@ namespace {
 
 constexpr std::string_view name_of_stage = "headers";
 
-void apply(const HeaderEdits& edits, Headers& headers) {
-  for (const std::string& name : edits.remove) headers.remove(name);
+void set_and_add(const HeaderEdits& edits, Headers& headers) {
   for (const auto& [name, value] : edits.set) headers.set(name, value);
   for (const auto& [name, value] : edits.add) headers.add(name, value);
+}
+
+// What is taken from a client must not come back under a name that is the same to some upstreams.
+void apply_to_request(const HeaderEdits& edits, Headers& headers) {
+  for (const std::string& name : edits.remove) headers.remove_if([&](const Headers::Field& f) { return detail::is_same_for_cgi(f.name, name); });
+  set_and_add(edits, headers);
+}
+
+void apply_to_response(const HeaderEdits& edits, Headers& headers) {
+  for (const std::string& name : edits.remove) headers.remove(name);
+  set_and_add(edits, headers);
 }
 
 struct RequestEdits {
   static constexpr std::string_view stage_name = name_of_stage;
   HeaderEdits edits;
-  void request(Context& c) const { apply(edits, c.req.headers); }
+  void request(Context& c) const { apply_to_request(edits, c.req.headers); }
 };
 
 struct ResponseEdits {
   static constexpr std::string_view stage_name = name_of_stage;
   HeaderEdits edits;
-  void response(Context& c) const { apply(edits, c.res.headers); }
+  void response(Context& c) const { apply_to_response(edits, c.res.headers); }
 };
 
 struct BothEdits {
   static constexpr std::string_view stage_name = name_of_stage;
   HeadersOptions options;
-  void request(Context& c) const { apply(options.request, c.req.headers); }
-  void response(Context& c) const { apply(options.response, c.res.headers); }
+  void request(Context& c) const { apply_to_request(options.request, c.req.headers); }
+  void response(Context& c) const { apply_to_response(options.response, c.res.headers); }
 };
 
 /// Collects what is wrong with the edits of one message, which `path` names.

@@ -61,6 +61,21 @@ TEST_CASE("headers: edits are made in the order remove, set, add") {
   }
 }
 
+TEST_CASE("headers: what is removed from a request does not come back with _ for -") {
+  gw::Context c;
+  const gw::HeaderEdits edits{.remove = {"X-Consumer"}};
+  const gw::Headers given{{"X-Consumer", "a"}, {"x_consumer", "b"}, {"X-Consumers", "c"}};
+  c.req.headers = given;
+  const gw::Pipeline pipeline({gw::headers({.request = edits, .response = edits})});
+  CHECK(pipeline.run_now(c, gw::Handler([&](gw::Context&) {
+    gw::Response response(200);
+    response.headers = given;
+    return response;
+  })));
+  CHECK(text_of(c.req.headers) == "X-Consumers=c ");
+  CHECK(text_of(c.res.headers) == "x_consumer=b X-Consumers=c ");
+}
+
 TEST_CASE("headers: a stage edits only the message it has edits for") {
   const gw::HeaderEdits edits{.set = {{"x", "1"}}};
   for (const bool is_request : {true, false}) {

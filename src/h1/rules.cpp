@@ -80,8 +80,7 @@ constexpr ForbiddenTrailer forbidden_trailers[] = {
     {"pragma", TrailerRule::drop},              {"proxy-authenticate", TrailerRule::drop}, {"proxy-authorization", TrailerRule::drop},
     {"range", TrailerRule::drop},               {"retry-after", TrailerRule::drop},        {"set-cookie", TrailerRule::drop},
     {"vary", TrailerRule::drop},                {"via", TrailerRule::drop},                {"warning", TrailerRule::drop},
-    {"www-authenticate", TrailerRule::drop},    {"x-forwarded-for", TrailerRule::drop},    {"x-forwarded-host", TrailerRule::drop},
-    {"x-forwarded-port", TrailerRule::drop},    {"x-forwarded-prefix", TrailerRule::drop}, {"x-forwarded-proto", TrailerRule::drop},
+    {"www-authenticate", TrailerRule::drop},
 };
 
 }  // namespace
@@ -174,7 +173,7 @@ std::optional<Error> FramingFields::conflict(Version version) const noexcept {
 TrailerRule trailer_rule(std::string_view name) noexcept {
   for (const ForbiddenTrailer& forbidden : forbidden_trailers)
     if (is_named(name, forbidden.name)) return forbidden.rule;
-  return TrailerRule::keep;
+  return is_named(name.substr(0, 12), "x-forwarded-") ? TrailerRule::drop : TrailerRule::keep;
 }
 
 }  // namespace h1

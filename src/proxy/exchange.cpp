@@ -153,7 +153,7 @@ void Exchange::write_head(std::string& out, std::string_view host_field) const {
   const bool keep = options.preserve_host && !request.authority().empty();
   append_field(out, "Host", keep ? request.authority() : host_field);
   const Context& c = context;
-  const ForwardedFor from{c.peer_address(), request.authority(), c.client_scheme(), port_, c.is_peer_trusted(), c.client_address()};
+  const ForwardedFor from{c.peer_address(), request.authority(), c.client_scheme(), port_, c.client_address()};
   append_forwarded_fields(out, request, from, worker_.shared.pseudonym, offer_);
 }
 
@@ -190,7 +190,11 @@ void Exchange::begin(const Peer& peer) {
   snapshot_ = worker_.snapshot;
   worker_.counters.requests.up();
   ContextAccess::begin(context, this, worker_.id_seed, ++worker_.requests, peer.address);
-  if (!peer.trusted) return;
+  if (!peer.trusted) {
+    // Without a peer the request is the program's own.
+    if (!peer.address.empty()) remove_forwarded(context.req.headers);
+    return;
+  }
   const ClaimedClient client = claimed_client(context.req.headers, peer.address, *peer.trusted);
   ContextAccess::set_client(context, client.address, client.scheme);
 }

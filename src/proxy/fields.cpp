@@ -20,7 +20,7 @@ enum class Kind : std::uint8_t {
   content_length,
   host,
   expect,          // who waits for the answer to it cannot have it taken away (RFC 9110 10.1.1)
-  forwarded,       // who the client is: only a trusted peer may say
+  forwarded,       // who the client is: only a trusted peer and stages may say
   via,
   date,
 };
@@ -55,6 +55,7 @@ bool is(const char* name, const char (&lower)[N]) noexcept {
 // Every field of every message is asked here, several times.
 Kind kind_of(std::string_view field) noexcept {
   const char* const name = field.data();
+  if (field.size() >= 12 && (name[0] | 0x20) == 'x' && is(name, "x-forwarded-")) return Kind::forwarded;
   switch (field.size()) {
     case 2: return is(name, "te") ? Kind::hop_by_hop : Kind::end_to_end;
     case 3: return is(name, "via") ? Kind::via : Kind::end_to_end;
@@ -65,12 +66,8 @@ Kind kind_of(std::string_view field) noexcept {
     case 9: return is(name, "forwarded") ? Kind::forwarded : Kind::end_to_end;
     case 10: return is(name, "connection") ? Kind::connection : is(name, "keep-alive") ? Kind::hop_by_hop : Kind::end_to_end;
     case 14: return is(name, "content-length") ? Kind::content_length : is(name, "http2-settings") ? Kind::hop_by_hop : Kind::end_to_end;
-    case 15: return is(name, "x-forwarded-for") ? Kind::forwarded : Kind::end_to_end;
-    case 16:
-      if (is(name, "proxy-connection")) return Kind::hop_by_hop;
-      return is(name, "x-forwarded-host") || is(name, "x-forwarded-port") ? Kind::forwarded : Kind::end_to_end;
-    case 17: return is(name, "transfer-encoding") ? Kind::hop_by_hop : is(name, "x-forwarded-proto") ? Kind::forwarded : Kind::end_to_end;
-    case 18: return is(name, "x-forwarded-prefix") ? Kind::forwarded : Kind::end_to_end;
+    case 16: return is(name, "proxy-connection") ? Kind::hop_by_hop : Kind::end_to_end;
+    case 17: return is(name, "transfer-encoding") ? Kind::hop_by_hop : Kind::end_to_end;
     default: return Kind::end_to_end;
   }
 }
@@ -129,7 +126,7 @@ void put_port(TextWriter& out, std::uint16_t port) {
   out.put("\r\n");
 }
 
-// What a peer says about its client that nobody vouches for is replaced.
+// Who the client is, of which nothing was said.
 void put_client(TextWriter& out, const ForwardedFor& from) {
   out.put_field("X-Forwarded-For", from.peer_address);
   out.put_field("X-Forwarded-Proto", from.proto);
@@ -137,8 +134,8 @@ void put_client(TextWriter& out, const ForwardedFor& from) {
   put_port(out, from.port);
 }
 
-// What a trusted peer says is kept, the peer added to the hops, and what is missing filled in.
-void put_trusted(TextWriter& out, const Headers& headers, const ForwardedFor& from) {
+// What a trusted peer or a stage says is kept, the peer added to the hops, and what is missing filled in.
+void put_vouched(TextWriter& out, const Headers& headers, const ForwardedFor& from) {
   const bool has_hops = headers.has("x-forwarded-for");
   bool has_forwarded = false, has_proto = false, has_host = false, has_port = false;
   for (const auto& [name, value] : headers) {
@@ -195,6 +192,10 @@ void remove_nominated(Headers& headers) {
   headers.remove_if([&](const Headers::Field& f) { return kind_of(f.name) == Kind::end_to_end && nominated.has(f.name); });
 }
 
+void remove_forwarded(Headers& headers) {
+  headers.remove_if([](const Headers::Field& f) { return kind_of(f.name) == Kind::forwarded; });
+}
+
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   TextWriter(out, name.size() + value.size() + TextWriter::field_room).put_field(name, value);
 }
@@ -210,7 +211,7 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
   const std::size_t added =
       2 * from.host.size() + 4 * from.peer_address.size() + from.client_address.size() + from.proto.size() + pseudonym.size() + upgrade.size();
   TextWriter writer(out, room_for(request.headers) + added + room_for_own_fields);
-  bool wants_trailers = false;
+  bool wants_trailers = false, is_vouched = false;
   for (const auto& [name, value] : request.headers) {
     switch (kind_of(name)) {
       case Kind::end_to_end: case Kind::expect: case Kind::via: case Kind::date:
@@ -222,6 +223,7 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
         break;
       case Kind::forwarded:
         if (from.peer_address.empty()) writer.put_field(name, value);
+        is_vouched = true;
         break;
       case Kind::connection: case Kind::upgrade: case Kind::content_length: case Kind::host: break;
     }
@@ -229,8 +231,10 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
   writer.put(request.version == Version::http11 ? "Via: 1.1 " : "Via: 1.0 ");
   writer.put(pseudonym);
   writer.put("\r\n");
-  if (from.is_trusted) put_trusted(writer, request.headers, from);
-  else if (!from.peer_address.empty()) put_client(writer, from);
+  if (!from.peer_address.empty()) {
+    if (is_vouched) put_vouched(writer, request.headers, from);
+    else put_client(writer, from);
+  }
   if (!upgrade.empty()) {
     writer.put(wants_trailers ? "Connection: upgrade, TE\r\n" : "Connection: upgrade\r\n");
     writer.put_field("Upgrade", upgrade);

@@ -26,6 +26,10 @@ void strip_hop_by_hop(Headers& headers, bool keep_upgrade = false);
 /// client has no way to take out what stages add afterwards (RFC 9110 7.6.1).
 void remove_nominated(Headers& headers);
 
+/// Removes what a client says about where it comes from, Forwarded and every X-Forwarded-*: done as soon as a request of a peer that is not
+/// trusted is there, so that neither stages nor upstreams see it.
+void remove_forwarded(Headers& headers);
+
 /// Appends "name: value\r\n".
 void append_field(std::string& out, std::string_view name, std::string_view value);
 /// Appends the end of a chunked body with its trailers (RFC 9112 7.1).
@@ -37,13 +41,12 @@ struct ForwardedFor {
   std::string_view host;            ///< what it asked for
   std::string_view proto;           ///< "http" or "https", as the client used it
   std::uint16_t port;               ///< where the peer connected to
-  bool is_trusted = false;          ///< what the peer says about the client goes on
   std::string_view client_address;  ///< whom a trusted peer speaks for
 };
 
 /// Appends a client's fields as an upstream gets them: without Host, framing and hop-by-hop
 /// fields, and with Via (RFC 9110 7.6.3), X-Forwarded-* and, for an upgrade, Connection and Upgrade.
-/// X-Forwarded-* and Forwarded of a peer that is not trusted are replaced; those of a trusted one are
+/// X-Forwarded-* and Forwarded that are still there were said by a trusted peer or a stage: they are
 /// kept and completed (docs/client_address.md). `upgrade` is what is offered to the upstream; empty: nothing.
 void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym,
                              std::string_view upgrade);

@@ -135,7 +135,7 @@ void headers_forward(benchmark::State& state) {
   std::string out;
   measure(state, 1, [&] {
     out.clear();
-    gw::proxy::append_forwarded_fields(out, request, {"10.0.0.1", request.authority(), "http", 80, false, {}}, "gw", "");
+    gw::proxy::append_forwarded_fields(out, request, {"10.0.0.1", request.authority(), "http", 80, {}}, "gw", "");
   });
 }
 

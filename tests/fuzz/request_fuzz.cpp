@@ -40,6 +40,7 @@ void check_form(const gw::h1::RequestCodec& codec, const gw::Request& request) {
 void check_forwarded(const gw::h1::RequestCodec& codec, const gw::Request& request) {
   gw::Headers headers = request.headers;
   gw::proxy::remove_nominated(headers);
+  gw::proxy::remove_forwarded(headers);
   gw::Request stripped;
   stripped.method = request.method;
   stripped.version = request.version;
@@ -49,7 +50,7 @@ void check_forwarded(const gw::h1::RequestCodec& codec, const gw::Request& reque
   const bool has_content = codec.framing() != gw::h1::Framing::none;
   const auto size = codec.framing() == gw::h1::Framing::length ? std::optional(codec.length()) : std::nullopt;
   const std::string_view upgrade = codec.wants_upgrade() && !has_content ? "websocket" : "";
-  gw::proxy::append_forwarded_fields(head, stripped, {"10.0.0.1", request.authority(), "http", 80, false, {}}, "gw", upgrade);
+  gw::proxy::append_forwarded_fields(head, stripped, {"10.0.0.1", request.authority(), "http", 80, {}}, "gw", upgrade);
   gw::proxy::append_request_framing(head, request.method, has_content, size);
 
   gw::Limits wide;

@@ -38,11 +38,19 @@ class Fields(harness.TestCase):
     def test_the_upstream_learns_who_asked_and_for_what(self):
         client = self.front()
         client.request(fields=[("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil"),
-                               ("X-Forwarded-Port", "1"), ("X-Forwarded-Prefix", "/evil"), ("Forwarded", "for=6.6.6.6")])
+                               ("X-Forwarded-Port", "1"), ("X-Forwarded-Prefix", "/evil"), ("X-Forwarded-User", "root"),
+                               ("X-Forwarded-Ssl", "on"), ("Forwarded", "for=6.6.6.6")])
         request = self.seen()
-        self.assertEqual([request.get("x-forwarded-" + name) for name in ("for", "proto", "host", "port", "prefix")],
-                         ["127.0.0.1", "http", "test.example", str(self.gw.port), None])
+        self.assertEqual([request.get("x-forwarded-" + name) for name in ("for", "proto", "host", "port", "prefix", "user", "ssl")],
+                         ["127.0.0.1", "http", "test.example", str(self.gw.port), None, None, None])
         self.assertIsNone(request.get("forwarded"))
+
+    def test_what_a_stage_says_about_the_client_goes_on(self):
+        client = self.front(use=[{"headers": {"request": {"set": {"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/shop"}}}}])
+        client.request(fields=[("X-Forwarded-Proto", "evil"), ("X-Forwarded-Prefix", "/evil"), ("X-Forwarded-For", "6.6.6.6")])
+        request = self.seen()
+        self.assertEqual([request.fields.all("x-forwarded-" + name) for name in ("for", "proto", "host", "prefix")],
+                         [["127.0.0.1"], ["https"], ["test.example"], ["/shop"]])
 
     def test_via_names_the_gateway_after_the_others(self):
         client = self.front()

@@ -79,7 +79,8 @@ TEST_CASE("gateway: it serves routes, and forwards to another gateway") {
       seen.append("|").append(c.req.headers[name]);
     return seen;
   });
-  const gw::Server upstream = service.start("127.0.0.1:0");
+  service.listen("127.0.0.1:0", {.trusted = {"127.0.0.1"}});
+  const gw::Server upstream = service.start();
 
   gw::Gateway app;
   app.get("/ping", [](gw::Context& c) { return std::string(c.client_address()); });

@@ -9,7 +9,10 @@ namespace proxy {
 void Redirect::operator()(Context& c) const {
   const auto& exchange = static_cast<const Exchange&>(*detail::ContextAccess::host(c));
   std::string location;
-  if (!to_.append_location(location, exchange.template_values())) return c.fail(Failure(Error::bad_path, Origin::client));
+  if (!to_.append_location(location, exchange.template_values())) {
+    const bool lacks_host = to_.needs_host() && c.req.authority().empty();
+    return c.fail(Failure(lacks_host ? Error::bad_host : Error::bad_path, Origin::client));
+  }
   if (keep_query_ && c.req.has_query()) {
     const std::string_view query = c.req.query();
     if (!to_.has_query()) location.append(1, '?').append(query);

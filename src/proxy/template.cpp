@@ -22,6 +22,17 @@ bool has_good_escapes(std::string_view text) {
   return true;
 }
 
+// Whether a segment is "." or "..", escaped or not: normalised, others would go with it.
+bool has_dot_segment(std::string_view path) {
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string segment = percent_decode(path.substr(0, end));
+    if (segment == "." || segment == "..") return true;
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return false;
+}
+
 // What is wrong with text between placeholders, or nothing.
 std::string text_mistake(std::string_view text, bool may_have_query) {
   for (const char c : text) {
@@ -79,13 +90,16 @@ std::string Template::mistake(std::string_view text, Use use, const std::vector<
   if (!text.starts_with('/') && !text.starts_with('{')) return is_location ? "must start with \"/\", \"http://\" or \"https://\"" : "must start with \"/\"";
 
   bool may_have_query = is_location;
+  std::string shape;  // a letter for each placeholder
   while (!text.empty()) {
     const std::size_t open = std::min(text.find('{'), text.size());
     const std::string_view between = text.substr(0, open);
     if (between.find('}') != between.npos) return "has a brace without its partner";
     if (std::string what = text_mistake(between, may_have_query); !what.empty()) return what;
+    shape += between;
     text.remove_prefix(open);
     if (text.empty()) break;
+    shape += 'x';
     const std::size_t close = text.find('}');
     if (close == text.npos) return "has a brace without its partner";
     const std::string_view name = text.substr(1, close - 1);
@@ -96,6 +110,7 @@ std::string Template::mistake(std::string_view text, Use use, const std::vector<
     if (has_rest) known += "{rest}, ";
     return "has \"{" + std::string(name) + "}\", which stands for nothing; here are " + known + "{path}";
   }
+  if (has_dot_segment(std::string_view(shape).substr(0, shape.find('?')))) return "must not have \".\" or \"..\" between slashes";
   return {};
 }
 
@@ -156,9 +171,10 @@ bool Template::append_path(std::string& out, const TemplateValues& values) const
   // With nothing at the front, or more than one slash, it would be another host, or no path.
   const std::size_t slashes = std::min(out.find_first_not_of('/', begin), out.size()) - begin;
   if (slashes != 1) out.replace(begin, slashes, 1, '/');
+  // Pieces that the client has chosen must not climb out of what the template puts around them.
   std::string scratch;
   const std::optional<std::string_view> normal = normalize_path(std::string_view(out).substr(begin), scratch, values.path.find("//") != std::string_view::npos);
-  if (!normal) return false;
+  if (!normal || (normal->data() == scratch.data() && has_dot_segment(std::string_view(out).substr(begin)))) return false;
   if (normal->data() == scratch.data()) out.replace(begin, std::string::npos, *normal);
   return true;
 }

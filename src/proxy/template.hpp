@@ -42,11 +42,13 @@ class Template {
   Template(std::string_view text, Use use, const std::vector<std::string>& names);
 
   /// Appends the path that `values` give, and nothing else: absolute, normalised, with one slash in front, whatever was put together.
-  /// False if it cannot be one: a part of an escape without the other (only a regex can cut one).
+  /// False if it cannot be one: a part of an escape without the other, or a segment that became "." or ".." (only a regex can cut those).
   bool append_path(std::string& out, const TemplateValues& values) const;
   /// Appends scheme, host, path, and the template's own query. False as before, and if the client's host is needed
   /// and unknown.
   bool append_location(std::string& out, const TemplateValues& values) const;
+  /// Whether a location needs the client's host.
+  bool needs_host() const noexcept { return !host_.empty() && host_.front().kind == Kind::host; }
   /// Whether it has a query of its own.
   bool has_query() const noexcept { return !query_.empty(); }
 

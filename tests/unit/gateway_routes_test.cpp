@@ -91,6 +91,17 @@ TEST_CASE("gateway routes: a reload keeps wrong_method of the program, and takes
   std::filesystem::remove(file);
 }
 
+TEST_CASE("gateway routes: who asks without a host is told so by a redirect that needs it") {
+  gw::Gateway app;
+  app.prefix("/a").redirect("https://{host}{path}");
+  const gw::Response response = app.dispatch(Method::get, "/a");
+  CHECK(response.status == 400);
+  CHECK(response.body.text() == "{\"message\":\"" + std::string(gw::message_of(gw::Error::bad_host)) + "\"}");
+  gw::Request request(Method::get, "/a/b");
+  request.headers.add("Host", "h:1");
+  CHECK(app.dispatch(std::move(request)).headers["location"] == "https://h/a/b");
+}
+
 TEST_CASE("gateway routes: check returns warnings, sorted by place, and they are no problems") {
   gw::Gateway app;
   app.listen("127.0.0.1:0");

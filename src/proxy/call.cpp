@@ -356,7 +356,7 @@ void Call::reset() {
   worker_.buffers.give(std::move(buffer_));
   buffer_ = Buffer();
   has_head_ = has_ended_ = is_upload_begun_ = is_uploading_ = is_upload_complete_ = is_aborted_ = is_second_ = is_nothing_sent_ = false;
-  is_try_over_ = is_denied_ = is_granted_ = is_status_retried_ = keeps_body_ = is_kept_whole_ = is_detached_ = false;
+  is_try_over_ = is_denied_ = is_granted_ = is_status_retried_ = has_gone_back_ = keeps_body_ = is_kept_whole_ = is_detached_ = false;
   step_ = Step::begin;
   outcome_ = {};
   failure_.reset();

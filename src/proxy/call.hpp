@@ -212,6 +212,7 @@ class Call final : public Body::Source {
   bool is_denied_ = false;          // there was none at some time
   bool is_try_over_ = false;        // its time is
   bool is_status_retried_ = false;
+  bool has_gone_back_ = false;      // to endpoints that were tried before, since the others took no connection
   std::string kept_;                // of the body, to be sent again
   bool keeps_body_ = false;         // all that was uploaded so far is kept
   bool is_kept_whole_ = false;

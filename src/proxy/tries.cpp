@@ -131,7 +131,12 @@ Task<bool> Call::go_on(Response& response) {
   lease_.close();
   buffer_.clear();
   if (failed.retry == Retry::another) {  // no connection: nothing was sent, and each endpoint is asked once
-    tried_.push_back(member_);
+    const Member* const refused = member_;
+    tried_.push_back(refused);
+    if (pick_again()) co_return true;
+    // But one that took the request before may have it for the retry that this was.
+    if (began_ == std::chrono::steady_clock::time_point() || std::exchange(has_gone_back_, true)) co_return false;
+    tried_.assign(1, refused);
     co_return pick_again();
   }
   if ((!has_answered && !is_worth_another(failed.code)) || !may_retry()) co_return false;
@@ -149,6 +154,7 @@ Task<bool> Call::go_on(Response& response) {
   const bool has_budget = co_await wait_for_budget();
   if (!has_budget) co_return false;
   --retries_left_;
+  has_gone_back_ = false;
   counters().retries.add();
   tried_.push_back(member_);
   if (pick_again()) co_return true;

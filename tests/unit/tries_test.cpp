@@ -129,6 +129,8 @@ TEST_CASE("tries: a failed one is followed by one on another endpoint") {
       {"a status that counts as none", {say_busy, answer, answer}, get, 200, "12", 2, statuses},
       {"everywhere", {say_busy, say_busy, say_busy}, get, 503, "123", 3, statuses},
       {"a status for a POST", {say_busy, answer, answer}, post, 503, "1", 1, statuses},
+      {"a status, and nobody else takes the retry: who said it gets that, too", {say_busy, refuse, refuse}, get, 503, "123121", 3, statuses},
+      {"a reset, and nobody else takes the retry", {reset, refuse, refuse}, get, 502, "123121", 3},
   };
   for (const Case& c : cases) {
     CAPTURE(c.what);

@@ -71,13 +71,14 @@ class Health {
     return options.error_rate > 0 && seen >= options.requests && in_window_ * 100 >= seen * options.error_rate;
   }
 
-  /// Takes it out: `time`, and twice as long as the last time if it was not well in between.
-  void eject(const EjectOptions& options, Time now) noexcept {
+  /// Takes it out: `time`, and twice as long as the last time if it was not well in between. For how long.
+  Duration eject(const EjectOptions& options, Time now) noexcept {
     lasts_ = is_ejected_ ? std::min(2 * lasts_, options.longest) : options.time;
     is_ejected_ = true;
     out_until_ = now + lasts_;
     in_row_ = 0;
     window_ends_ = now;
+    return lasts_;
   }
 
   /// A check ended. True: that changes whether the endpoint is used.

@@ -14,6 +14,7 @@ UpstreamState::UpstreamState(std::string n, UpstreamOptions o, const std::vector
     : name(std::move(n)),
       options(std::move(o)),
       metrics(shared.metrics.upstream(name)),
+      shared_(shared),
       record_(shared.records.find(name)),
       slots_(shared.metrics.workers()),
       discovery_(name, shared, std::move(dns), [this](std::vector<Discovery::Share> shares) { take_over(std::move(shares)); }) {
@@ -78,19 +79,30 @@ SelectionPin UpstreamState::renew(Slot& slot) const {
 
 void UpstreamState::take_in(Member& member, Sign sign, std::size_t worker) const {
   const auto now = std::chrono::steady_clock::now();
-  const std::lock_guard lock(record_->mutex);
   const EjectOptions& eject = options.health.eject;
   bool is_changed = false;
-  if (sign == Sign::good) {
-    is_changed = member.health.good(now);
-  } else if (member.health.bad(eject, sign, now, member.requests.load(std::memory_order_relaxed)) && may_eject(member, now)) {
-    member.health.eject(eject, now);
-    metrics->of(worker).ejections.add();
-    is_changed = true;
+  Duration lasts{0};
+  {
+    const std::lock_guard lock(record_->mutex);
+    if (sign == Sign::good) {
+      is_changed = member.health.good(now);
+    } else if (member.health.bad(eject, sign, now, member.requests.load(std::memory_order_relaxed)) && may_eject(member, now)) {
+      lasts = member.health.eject(eject, now);
+      metrics->of(worker).ejections.add();
+      is_changed = true;
+    }
+    member.has_history.store(member.health.has_history(), std::memory_order_relaxed);
+    member.is_on_trial.store(false, std::memory_order_relaxed);
+    if (is_changed) record_->changed();
   }
-  member.has_history.store(member.health.has_history(), std::memory_order_relaxed);
-  member.is_on_trial.store(false, std::memory_order_relaxed);
-  if (is_changed) record_->changed();
+  if (!is_changed) return;
+  if (sign == Sign::good) return tell(member, LogLevel::info, "is up again");
+  tell(member, LogLevel::warning, (sign == Sign::refused ? "takes no connection" : "fails requests") + (", and is out for " + std::to_string(lasts.count())) + " ms");
+}
+
+// Not under the mutex: the log may be slow.
+void UpstreamState::tell(const Member& member, LogLevel level, const std::string& what) const {
+  shared_.log(level, "upstream " + name + ": " + member.endpoint->name + ' ' + what);
 }
 
 // Whether so many may be out. Under the mutex.
@@ -110,10 +122,13 @@ bool UpstreamState::may_eject(const Member& member, Time now) const {
 }
 
 void UpstreamState::checked(Member& member, bool is_good) const {
-  const std::lock_guard lock(record_->mutex);
-  if (!options.health.check || !member.health.checked(*options.health.check, is_good, std::chrono::steady_clock::now())) return;
-  member.has_history.store(member.health.has_history(), std::memory_order_relaxed);
-  record_->changed();
+  {
+    const std::lock_guard lock(record_->mutex);
+    if (!options.health.check || !member.health.checked(*options.health.check, is_good, std::chrono::steady_clock::now())) return;
+    member.has_history.store(member.health.has_history(), std::memory_order_relaxed);
+    record_->changed();
+  }
+  tell(member, is_good ? LogLevel::info : LogLevel::warning, is_good ? "is up again: its check succeeds" : "is out: its check fails");
 }
 
 void UpstreamState::forget_checks() const {

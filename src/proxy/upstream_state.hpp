@@ -2,6 +2,7 @@
 /// Upstreams as compiled from a configuration: shared by all workers.
 #pragma once
 
+#include <gw/log.hpp>
 #include <gw/upstream.hpp>
 
 #include "proxy/discovery.hpp"
@@ -116,6 +117,9 @@ class UpstreamState {
   void take_over(std::vector<Discovery::Share> shares) const;
   SelectionPin renew(Slot& slot) const;
 
+  void tell(const Member& member, LogLevel level, const std::string& what) const;
+
+  Shared& shared_;
   const std::shared_ptr<UpstreamRecord> record_;
   mutable std::vector<Slot> slots_;  // one of each worker, for its thread
   // Under the record's mutex.

@@ -34,6 +34,7 @@ class Health(UnreliableCase):
                 self.ask_many(100, *others)
                 end(first)
                 self.wait(lambda: self.is_up(first))
+                self.gw.wait_log("upstream u: %s is up again: its check succeeds$" % first.address)
                 before = first.counts()["requests"]
                 self.wait(lambda: self.ask(self.gw).status == 200 and first.counts()["requests"] > before)
 
@@ -43,6 +44,7 @@ class Health(UnreliableCase):
         config = self.gw.config["upstreams"]["u"]
         self.gw.reload({**self.gw.config, "upstreams": {"u": {**config, "health": {"check": {"path": "/health", "interval": "60s"}}}}})
         self.wait(lambda: not self.is_up(self.three[0]))
+        self.gw.wait_log("upstream u: %s is out: its check fails$" % self.three[0].address)
         self.ask_many(60, *self.three[1:])
         # Without checks nothing is known of it.
         self.gw.reload({**self.gw.config, "upstreams": {"u": config}})
@@ -71,11 +73,13 @@ class Health(UnreliableCase):
         self.assertEqual(self.value("gw_upstream_ejections_total"), 1)
         self.assertFalse(self.is_up(first))
         self.assertTrue(all(map(self.is_up, others)))
+        self.gw.wait_log("upstream u: %s fails requests, and is out for 1000 ms$" % first.address)
         # Five for a reason; what is asked now and then decides whether it may come back.
         self.assertEqual(self.value("gw_upstream_retries_total", outcome="sent"), first.counts()["requests"])
         self.assertLessEqual(first.counts()["requests"], 10)
         first.behave()
         self.wait(lambda: self.ask(self.gw).status == 200 and self.is_up(first))
+        self.gw.wait_log("upstream u: %s is up again$" % first.address)
         self.ask_many(30, *self.three)
         self.assertEqual(self.value("gw_upstream_panics_total"), 0)
 

@@ -1,6 +1,7 @@
 #include "compile.hpp"
 
 #include "config/check.hpp"
+#include "config/stages.hpp"
 #include "config/suggest.hpp"
 #include "proxy/answers.hpp"
 #include "proxy/exchange.hpp"
@@ -28,10 +29,9 @@ using proxy::Template;
 using proxy::UpstreamState;
 
 template <class Map>
-std::string not_defined(std::string_view kind, const std::string& name, const Map& known) {
-  std::vector<std::string_view> names;
-  for (const auto& entry : known) names.push_back(entry.first);
-  return "no " + std::string(kind) + " is named \"" + name + '"' + config::did_you_mean(name, names);
+std::string not_defined(std::string_view kind, const std::string& name, const Map& defined, std::vector<std::string_view> names = {}) {
+  for (const auto& entry : defined) names.push_back(entry.first);
+  return "no " + std::string(kind) + " is named \"" + name + '"' + config::did_you_mean_or_known(name, names);
 }
 
 std::vector<Stage> resolve(const std::vector<StageConfig>& wanted, const std::string& path, const Definitions& definitions, Problems& problems) {
@@ -44,7 +44,7 @@ std::vector<Stage> resolve(const std::vector<StageConfig>& wanted, const std::st
     } else {
       Place place = wanted[i].place();
       if (place.path.empty()) place.path = path + '[' + std::to_string(i) + ']';
-      problems.push_back({place, not_defined("stage", wanted[i].name(), definitions.stages)});
+      problems.push_back({place, not_defined("stage", wanted[i].name(), definitions.stages, config::built_in_stages())});
     }
   }
   return stages;

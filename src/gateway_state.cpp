@@ -42,8 +42,9 @@ void sort_by_place(Problems& problems) {
   });
 }
 
-Problem no_listener() {
-  return {Place{"", 0, 0, "listen"}, "there is nothing to listen on: add `listen`, or give run() or start() an address"};
+Problem no_listener(const std::string& file) {
+  const std::string_view other = file.empty() ? ", or give run() or start() an address" : "";
+  return {Place{file, 0, 0, "listen"}, "there is nothing to listen on: add an address, as in `listen: \"127.0.0.1:8000\"`" + std::string(other)};
 }
 
 }  // namespace
@@ -74,7 +75,7 @@ Problems Gateway::State::check() {
   const std::lock_guard lock(change_);
   Problems problems;
   const Config& present = config.open();
-  if (present.listen.empty()) problems.push_back(no_listener());
+  if (present.listen.empty()) problems.push_back(no_listener(file));
   if (const auto compiled = compile(present, definitions, shared, problems)) {
     Problems warnings = warnings_of(present, compiled->router);
     sort_by_place(warnings);
@@ -103,7 +104,7 @@ void Gateway::State::serve(std::function<void()> stopped) {
 
 void Gateway::State::start_locked() {
   const Config& present = config.open();
-  if (present.listen.empty()) throw ConfigError({no_listener()});
+  if (present.listen.empty()) throw ConfigError({no_listener(file)});
   const unsigned workers = present.workers ? present.workers : std::max(1u, std::thread::hardware_concurrency());
   shared.metrics.set_workers(1 + workers);  // 0 is the private one
   snapshot_ = compile_or_throw(present);
@@ -230,7 +231,7 @@ void Gateway::State::apply_locked(Config next) {
     if (place.path.empty()) place.path = "workers";
     problems.push_back({place, "the number of workers cannot change while the gateway runs; it is " + std::to_string(workers)});
   }
-  if (next.listen.empty()) problems.push_back(no_listener());
+  if (next.listen.empty()) problems.push_back(no_listener(file));
   auto compiled = compile(next, definitions, shared, problems, snapshot_.get());
   std::vector<Listening> opened;
   if (compiled) compiled->follow_names();

@@ -84,6 +84,7 @@ void explain(const std::string& file, const Question& question) {
 int main(int argc, char** argv) {
   CLI::App cli("gw, an API gateway");
   cli.require_subcommand(1);
+  cli.set_version_flag("--version", "gw " GW_VERSION);
   std::string file;
   std::uint16_t port = 8000;
 

@@ -324,7 +324,16 @@ void write_upstream(JsonWriter& out, const UpstreamConfig& upstream) {
 void write_settings(JsonWriter& out, const Config& config) {
   out.key("listen");
   out.begin_list();
-  for (const ListenConfig& listen : config.listen) out.text(listen.address);
+  for (const ListenConfig& listen : config.listen) {
+    if (listen.options.trusted.empty()) {
+      out.text(listen.address);
+      continue;
+    }
+    out.begin_object();
+    out.member("address", listen.address);
+    write_list(out, "trusted", listen.options.trusted);
+    out.end_object();
+  }
   out.end_list();
   if (!config.admin.address.empty()) {
     out.key("admin");

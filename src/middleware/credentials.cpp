@@ -74,7 +74,7 @@ void read_credential_lines(const std::string& path, Problems& problems,
                            const std::function<void(std::string_view line, const Place& place)>& take) {
   const Content content = content_of(path);
   if (!content.mistake.empty()) {
-    problems.push_back({Place{path, 0, 0, ""}, content.mistake});
+    problems.push_back({{}, "the file \"" + path + "\" " + content.mistake});
     return;
   }
   std::string_view rest = content.text;

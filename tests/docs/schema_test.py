@@ -83,7 +83,7 @@ def check_keys(schema, gw):
 
 
 def check_words(schema, gw):
-    """Enumerations: gw takes each word, and says what is wrong with another one."""
+    """Enumerations: gw takes each word, and says what is wrong with another one. Where gw takes a variable, the schema does."""
     count, wrong = 0, []
     for path, form, wrap in schema.walk():
         for word in form.get("enum", []):
@@ -93,6 +93,10 @@ def check_words(schema, gw):
                 place = re.compile(r"^probe\.json:\d+:\d+: %s: " % re.escape(path.lstrip(".")), re.MULTILINE)
                 if bool(place.search(answer)) == is_word:
                     wrong.append("%s: %r\n%s" % (path, other, answer))
+            variable = "${GW_NOBODY:-%s}" % word
+            faults = [len(list(schema.validator.iter_errors(wrap(value)))) for value in (word, variable)]
+            if not place.search(gw.problems(wrap(variable))) and faults[0] != faults[1]:
+                wrong.append("%s: the schema refuses %r" % (path, variable))
     return count, wrong
 
 

@@ -35,12 +35,17 @@ bool is_host_name(std::string_view host) noexcept {
 /// An IPv6 address without its brackets.
 bool is_ipv6(std::string_view address) noexcept { return address.find(':') != address.npos && IpAddress::parse(address); }
 
-bool is_port(std::string_view port) noexcept {
-  if (port.size() > 5 || !std::all_of(port.begin(), port.end(), is_digit)) return false;
-  int number = 0;
-  for (char c : port) number = number * 10 + (c - '0');
-  return number <= 65535;
+/// The number that the digits of `text` are; nothing if there is anything else.
+std::optional<std::uint64_t> number_of(std::string_view text) noexcept {
+  std::uint64_t number = 0;
+  for (char c : text) {
+    if (!is_digit(c)) return std::nullopt;
+    number = number * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return number;
 }
+
+bool is_port(std::string_view port) noexcept { return port.size() <= 5 && number_of(port).value_or(65536) <= 65535; }
 
 /// What follows "http://" or "https://", or nothing.
 std::optional<std::string_view> after_scheme(std::string_view text) noexcept {
@@ -133,14 +138,12 @@ void FramingFields::note_connection(std::string_view value) {
 }
 
 std::optional<Error> FramingFields::note_content_length(std::string_view value) noexcept {
-  if (content_length_ || value.empty() || value.size() > 19 || !std::all_of(value.begin(), value.end(), is_digit))
-    return Error::bad_content_length;
+  if (content_length_ || value.empty() || value.size() > 19) return Error::bad_content_length;
   // Zeros in front make octal numbers of it for some.
   if (value.size() > 1 && value.front() == '0') return Error::bad_content_length;
-  std::uint64_t number = 0;
-  for (char c : value) number = number * 10 + static_cast<std::uint64_t>(c - '0');
+  const std::optional<std::uint64_t> number = number_of(value);
   // What a signed number cannot hold is negative to some.
-  if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return Error::bad_content_length;
+  if (!number || *number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return Error::bad_content_length;
   content_length_ = number;
   return std::nullopt;
 }

@@ -55,7 +55,6 @@ bool is(const char* name, const char (&lower)[N]) noexcept {
 // Every field of every message is asked here, several times.
 Kind kind_of(std::string_view field) noexcept {
   const char* const name = field.data();
-  if (field.size() >= 12 && (name[0] | 0x20) == 'x' && is(name, "x-forwarded-")) return Kind::forwarded;
   switch (field.size()) {
     case 2: return is(name, "te") ? Kind::hop_by_hop : Kind::end_to_end;
     case 3: return is(name, "via") ? Kind::via : Kind::end_to_end;
@@ -65,11 +64,19 @@ Kind kind_of(std::string_view field) noexcept {
     case 7: return is(name, "upgrade") ? Kind::upgrade : Kind::end_to_end;
     case 9: return is(name, "forwarded") ? Kind::forwarded : Kind::end_to_end;
     case 10: return is(name, "connection") ? Kind::connection : is(name, "keep-alive") ? Kind::hop_by_hop : Kind::end_to_end;
-    case 14: return is(name, "content-length") ? Kind::content_length : is(name, "http2-settings") ? Kind::hop_by_hop : Kind::end_to_end;
-    case 16: return is(name, "proxy-connection") ? Kind::hop_by_hop : Kind::end_to_end;
-    case 17: return is(name, "transfer-encoding") ? Kind::hop_by_hop : Kind::end_to_end;
-    default: return Kind::end_to_end;
+    case 14:
+      if (is(name, "content-length")) return Kind::content_length;
+      if (is(name, "http2-settings")) return Kind::hop_by_hop;
+      break;
+    case 16:
+      if (is(name, "proxy-connection")) return Kind::hop_by_hop;
+      break;
+    case 17:
+      if (is(name, "transfer-encoding")) return Kind::hop_by_hop;
+      break;
+    default: break;
   }
+  return field.size() >= 12 && is(name, "x-forwarded-") ? Kind::forwarded : Kind::end_to_end;
 }
 
 // The fields that Connection names, besides those that are hop-by-hop anyway: nearly always none.

@@ -60,6 +60,11 @@ TEST_CASE("describe: credentials in URLs are masked, and nothing else of them") 
   for (const auto& row : rows) CHECK(without_credentials(row.text) == row.shown);
 }
 
+TEST_CASE("describe: a listener shows whom it trusts") {
+  const std::string text = compact(config_json(parsed("listen: [{address: \":0\", trusted: [10.0.0.0/8, \"::1\"]}, \":1\"]")));
+  CHECK(text.find("\"listen\":[{\"address\":\":0\",\"trusted\":[\"10.0.0.0/8\",\"::1\"]},\":1\"]") != text.npos);
+}
+
 TEST_CASE("describe: stages of a file show their options without secrets") {
   CHECK(stages("{listen: \":0\", use: [request_id]}") == "[\"request_id\"]");
   CHECK(stages("{listen: \":0\", use: [{headers: {request: {set: {Authorization: \"Bearer x\", a: \"http://u:p@h\"}, remove: [cookie]}}}]}") ==

@@ -170,6 +170,12 @@ TEST_CASE("gateway: what cannot be started says why") {
   gw::Gateway app = saying("here");
   CHECK(problem_of([&] { [[maybe_unused]] const gw::Server s = app.start(); }).find("nothing to listen on") != std::string::npos);
   CHECK_FALSE(problem_of([&] { [[maybe_unused]] const gw::Server s = app.start("nonsense"); }).empty());
+  app.define("mine", gw::request_id());
+  for (const auto& [name, hint] : {std::pair("acces_log", " (did you mean \"access_log\"?)"), std::pair("mime", " (did you mean \"mine\"?)")}) {
+    app.config().use.push_back(gw::StageConfig(name, {}));
+    CHECK(problem_of([&] { [[maybe_unused]] const gw::Server s = app.start("127.0.0.1:0"); }) == "use[0]: no stage is named \"" + std::string(name) + '"' + hint);
+    app.config().use.clear();
+  }
   {
     const gw::Server server = app.start("127.0.0.1:0");
     CHECK(problem_of([&] { [[maybe_unused]] const gw::Server s = app.start("127.0.0.1:0"); }).find("runs already") != std::string::npos);

@@ -90,10 +90,9 @@ constexpr ForbiddenTrailer forbidden_trailers[] = {
 
 }  // namespace
 
-bool is_named(std::string_view name, std::string_view wanted) noexcept {
-  return name.size() == wanted.size() && std::equal(name.begin(), name.end(), wanted.begin(), [](char a, char b) {
-           return a == b || (a == '_' && b == '-') || (a >= 'A' && a <= 'Z' && (a | 0x20) == b);
-         });
+bool is_named_if_as_long(std::string_view name, std::string_view wanted) noexcept {
+  const auto folded = [](char c) { return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  return std::equal(name.begin(), name.end(), wanted.begin(), [&](char a, char b) { return folded(a) == folded(b); });
 }
 
 bool is_authority(std::string_view text) noexcept {

@@ -23,8 +23,14 @@ enum class Framing : std::uint8_t {
   until_close,  ///< a response that lasts as long as its connection
 };
 
-/// Whether a field called `name` is `wanted`, which is in lower case, to some reader: CGI takes "_" for "-".
-bool is_named(std::string_view name, std::string_view wanted) noexcept;
+/// `is_named` for names of one length.
+bool is_named_if_as_long(std::string_view name, std::string_view wanted) noexcept;
+
+/// Whether a field called `name` is the field `wanted` to some reader: CGI, and servers made like it, cannot tell "_" from "-". Without case.
+inline bool is_named(std::string_view name, std::string_view wanted) noexcept {
+  // Asked for every field of a request, most of which differ in their length: that costs no call.
+  return name.size() == wanted.size() && is_named_if_as_long(name, wanted);
+}
 
 /// Whether `text` is "host" or "host:port" and nothing else: no user, path, list or empty host
 /// (RFC 9110 7.2, RFC 3986 3.2). The port is empty or up to 65535.

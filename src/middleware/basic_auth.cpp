@@ -1,5 +1,6 @@
 #include <gw/middleware/basic_auth.hpp>
 
+#include "h1/rules.hpp"
 #include "middleware/credentials.hpp"
 #include "middleware/password.hpp"
 #include "middleware/remembered.hpp"
@@ -128,7 +129,7 @@ Task<> BasicAuth::operator()(Context& c, Next next) const {
       if (found) token = found;
       return found && !s.forward_credentials;
     }
-    return !s.consumer_header.empty() && detail::is_same_for_cgi(f.name, s.consumer_header);
+    return !s.consumer_header.empty() && h1::is_named(f.name, s.consumer_header);
   });
   if (!token || count > 1 || s.users.empty()) co_return detail::refuse(c, s.challenge);
 

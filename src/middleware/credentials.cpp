@@ -101,11 +101,6 @@ std::string realm_mistake(std::string_view realm) {
   return is_plain ? std::string() : "a realm has visible ASCII characters and spaces only";
 }
 
-bool is_same_for_cgi_if_as_long(std::string_view name, std::string_view field) noexcept {
-  const auto folded = [](char c) { return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
-  return std::equal(name.begin(), name.end(), field.begin(), [&](char a, char b) { return folded(a) == folded(b); });
-}
-
 void refuse(Context& c, std::string_view challenge) {
   c.fail(Failure(Error::unauthorized, Origin::client));
   c.res.headers.add("WWW-Authenticate", challenge);

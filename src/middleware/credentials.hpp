@@ -33,16 +33,6 @@ std::string challenge(std::string_view scheme, std::string_view realm);
 /// What is wrong with a realm, or nothing: visible ASCII and spaces.
 std::string realm_mistake(std::string_view realm);
 
-/// `is_same_for_cgi` for names of one length.
-bool is_same_for_cgi_if_as_long(std::string_view name, std::string_view field) noexcept;
-
-/// Whether `name` is that of the field `field` to some upstream: CGI, and servers made like it, cannot tell "_"
-/// from "-". Without case.
-inline bool is_same_for_cgi(std::string_view name, std::string_view field) noexcept {
-  // Asked for every field of a request, most of which differ in their length: that costs no call.
-  return name.size() == field.size() && is_same_for_cgi_if_as_long(name, field);
-}
-
 /// Answers 401 with a challenge.
 void refuse(Context& c, std::string_view challenge);
 

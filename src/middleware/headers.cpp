@@ -1,6 +1,6 @@
 #include <gw/middleware/headers.hpp>
 
-#include "middleware/credentials.hpp"
+#include "h1/rules.hpp"
 #include "middleware/owned_fields.hpp"
 
 namespace gw {
@@ -16,7 +16,7 @@ void set_and_add(const HeaderEdits& edits, Headers& headers) {
 
 // What is taken from a client must not come back under a name that is the same to some upstreams.
 void apply_to_request(const HeaderEdits& edits, Headers& headers) {
-  for (const std::string& name : edits.remove) headers.remove_if([&](const Headers::Field& f) { return detail::is_same_for_cgi(f.name, name); });
+  for (const std::string& name : edits.remove) headers.remove_if([&](const Headers::Field& f) { return h1::is_named(f.name, name); });
   set_and_add(edits, headers);
 }
 

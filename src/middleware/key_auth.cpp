@@ -1,5 +1,6 @@
 #include <gw/middleware/key_auth.hpp>
 
+#include "h1/rules.hpp"
 #include "middleware/credentials.hpp"
 #include "middleware/sha256.hpp"
 
@@ -132,7 +133,7 @@ KeyAuth::KeyAuth(KeyAuthOptions options) {
   if (!options.header.empty() && !is_token(options.header)) report("the key's header has a name that is no header name", Place{{}, 0, 0, "header"});
   if (iequals(options.header, "authorization")) report("for Authorization: Bearer there is the option bearer", Place{{}, 0, 0, "header"});
   report(detail::consumer_field_mistake(options.consumer_header), Place{{}, 0, 0, "consumer_header"});
-  if (!options.header.empty() && detail::is_same_for_cgi(options.header, options.consumer_header))
+  if (!options.header.empty() && h1::is_named(options.header, options.consumer_header))
     report("the key and the consumer's name need different headers", Place{{}, 0, 0, "consumer_header"});
   report(detail::realm_mistake(options.realm), Place{{}, 0, 0, "realm"});
   if (!problems.empty()) throw ConfigError(std::move(problems));
@@ -156,7 +157,7 @@ void KeyAuth::request(Context& c) const {
       if (token) taken.add(*token);
       return token.has_value();
     }
-    return !s.consumer_header.empty() && detail::is_same_for_cgi(f.name, s.consumer_header);
+    return !s.consumer_header.empty() && h1::is_named(f.name, s.consumer_header);
   });
   if (!s.query.empty() && c.req.has_query()) take_from_query(c, s.query, taken);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 
 namespace gw {
 inline namespace v0 {
@@ -32,8 +33,8 @@ void Poller::remove(int descriptor, Watcher& watcher) noexcept {
 }
 
 bool Poller::has_event(const Watcher& watcher) const noexcept {
-  return std::any_of(batch_.begin() + static_cast<std::ptrdiff_t>(next_), batch_.begin() + static_cast<std::ptrdiff_t>(count_),
-                     [&](const epoll_event& event) { return event.data.ptr == &watcher; });
+  const auto waiting = std::span(batch_).subspan(next_, count_ - next_);
+  return std::any_of(waiting.begin(), waiting.end(), [&](const epoll_event& event) { return event.data.ptr == &watcher; });
 }
 
 void Poller::close() {

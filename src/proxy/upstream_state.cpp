@@ -96,12 +96,13 @@ void UpstreamState::take_in(Member& member, Sign sign, std::size_t worker) const
     if (is_changed) record_->changed();
   }
   if (!is_changed) return;
-  if (sign == Sign::good) return tell(member, LogLevel::info, "is up again");
-  tell(member, LogLevel::warning, (sign == Sign::refused ? "takes no connection" : "fails requests") + (", and is out for " + std::to_string(lasts.count())) + " ms");
+  if (sign == Sign::good) return log(member, LogLevel::info, "is up again");
+  const std::string why = sign == Sign::refused ? "takes no connection" : "fails requests";
+  log(member, LogLevel::warning, why + ", and is out for " + std::to_string(lasts.count()) + " ms");
 }
 
 // Not under the mutex: the log may be slow.
-void UpstreamState::tell(const Member& member, LogLevel level, const std::string& what) const {
+void UpstreamState::log(const Member& member, LogLevel level, const std::string& what) const {
   shared_.log(level, "upstream " + name + ": " + member.endpoint->name + ' ' + what);
 }
 
@@ -128,7 +129,7 @@ void UpstreamState::checked(Member& member, bool is_good) const {
     member.has_history.store(member.health.has_history(), std::memory_order_relaxed);
     record_->changed();
   }
-  tell(member, is_good ? LogLevel::info : LogLevel::warning, is_good ? "is up again: its check succeeds" : "is out: its check fails");
+  log(member, is_good ? LogLevel::info : LogLevel::warning, is_good ? "is up again: its check succeeds" : "is out: its check fails");
 }
 
 void UpstreamState::forget_checks() const {

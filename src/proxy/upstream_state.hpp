@@ -117,7 +117,7 @@ class UpstreamState {
   void take_over(std::vector<Discovery::Share> shares) const;
   SelectionPin renew(Slot& slot) const;
 
-  void tell(const Member& member, LogLevel level, const std::string& what) const;
+  void log(const Member& member, LogLevel level, const std::string& what) const;
 
   Shared& shared_;
   const std::shared_ptr<UpstreamRecord> record_;

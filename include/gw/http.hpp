@@ -325,7 +325,13 @@ class Headers {
   /// Removes every field of which `test(field)` holds; how many there were.
   template <class F>
   std::size_t remove_if(F&& test) {
-    return std::erase_if(fields_, test);
+    // Not std::erase_if, whose search is unrolled: heads are short, and this runs for every message.
+    auto kept = fields_.begin();
+    for (const Field& f : fields_)
+      if (!test(f)) *kept++ = f;
+    const auto removed = static_cast<std::size_t>(fields_.end() - kept);
+    fields_.erase(kept, fields_.end());
+    return removed;
   }
   void clear() noexcept {
     fields_.clear();

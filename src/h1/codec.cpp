@@ -17,29 +17,22 @@ Failure upstream_failure(Error error) noexcept {
   return Failure(is_size ? Error::response_too_large : Error::bad_response, Origin::upstream);
 }
 
-/// Whether a field called like one that frames the message is written as everybody reads it: without "_" in its name, and with no white
-/// space around its value but one space before it. The field lies in a head as it was received.
+/// Whether a field that frames the message is written as everybody reads it: with no white space around its value but one space before
+/// it. The field lies in a head as it was received.
 bool is_plain(std::string_view name, std::string_view value) noexcept {
   const char* const colon = name.data() + name.size();
   const bool is_tight = value.data() == colon + 1 || (value.data() == colon + 2 && colon[1] == ' ');
-  return is_tight && value.data()[value.size()] == '\r' && name.find('_') == name.npos;
+  return is_tight && value.data()[value.size()] == '\r';
 }
 
 Version version_of(const HeadGuard& guard) noexcept { return guard.minor_version() == 0 ? Version::http10 : Version::http11; }
 
 /// Takes notice of the fields that both kinds of message have for framing.
-std::optional<Error> note_framing_field(FramingFields& fields, std::string_view name, std::string_view value) {
-  // Most names are told apart by their length alone.
-  switch (name.size()) {
-    case 10:
-      if (iequals(name, "connection")) fields.note_connection(value);
-      break;
-    case 14:
-      if (iequals(name, "content-length")) return fields.note_content_length(value);
-      break;
-    case 17:
-      if (iequals(name, "transfer-encoding")) return fields.note_transfer_encoding(value);
-      break;
+std::optional<Error> note_framing_field(FramingFields& fields, FieldKind kind, std::string_view value) {
+  switch (kind) {
+    case FieldKind::connection: fields.note_connection(value); break;
+    case FieldKind::content_length: return fields.note_content_length(value);
+    case FieldKind::transfer_encoding: return fields.note_transfer_encoding(value);
     default: break;
   }
   return std::nullopt;
@@ -95,13 +88,13 @@ std::optional<Error> RequestCodec::read_start_line(std::string_view head, Reques
 std::optional<Error> RequestCodec::read_fields(std::string_view head, Request& request) {
   for (const FieldSpan& field : guard_.fields()) {
     const std::string_view name = field.name.of(head);
-    const std::string_view value = field.value.of(head);
-    const bool was_host = has_host_;
-    if (const auto error = note_field(name, value)) return error;
+    std::string_view value = field.value.of(head);
+    const FieldKind kind = kind_of(name);
+    if (const auto error = note_field(kind, name, value)) return error;
     // RFC 9110 10.1.1: ignored in HTTP/1.0, also by whoever is asked in 1.1 because of it.
-    if (version_ == Version::http10 && name.size() == 6 && iequals(name, "expect")) continue;
-    const bool is_host = has_host_ && !was_host;
-    request.headers.borrow(name, is_host && !target_.authority.empty() ? target_.authority : value);
+    if (kind == FieldKind::expect && version_ == Version::http10) continue;
+    if (kind == FieldKind::host && !target_.authority.empty()) value = target_.authority;
+    request.headers.borrow(name, value);
   }
   if (!has_host_ && version_ == Version::http11) return Error::bad_host;
   if (!has_host_ && !target_.authority.empty()) request.headers.borrow("Host", target_.authority);
@@ -110,26 +103,23 @@ std::optional<Error> RequestCodec::read_fields(std::string_view head, Request& r
   return std::nullopt;
 }
 
-std::optional<Error> RequestCodec::note_field(std::string_view name, std::string_view value) {
-  switch (name.size()) {
-    case 4:
-      if (iequals(name, "host")) return note_host(value);
+std::optional<Error> RequestCodec::note_field(FieldKind kind, std::string_view name, std::string_view value) {
+  switch (kind) {
+    case FieldKind::host: return note_host(value);
+    case FieldKind::expect: return note_expectation(value);
+    case FieldKind::upgrade: has_upgrade_ = has_upgrade_ || !value.empty(); return std::nullopt;
+    case FieldKind::content_length:
+      if (!is_plain(name, value)) return Error::bad_content_length;
       break;
-    case 6:
-      if (iequals(name, "expect")) return note_expectation(value);
+    case FieldKind::transfer_encoding:
+      if (!is_plain(name, value)) return Error::bad_transfer_encoding;
       break;
-    case 7:
-      if (iequals(name, "upgrade")) has_upgrade_ = has_upgrade_ || !value.empty();
-      break;
-    case 14:
-      if (is_named(name, "content-length") && !is_plain(name, value)) return Error::bad_content_length;
-      return note_framing_field(fields_, name, value);
-    case 17:
-      if (is_named(name, "transfer-encoding") && !is_plain(name, value)) return Error::bad_transfer_encoding;
-      return note_framing_field(fields_, name, value);
-    default: return note_framing_field(fields_, name, value);
+    default:
+      // With "_" they are no such field to gw, and one to others.
+      if (is_named(name, "content-length")) return Error::bad_content_length;
+      if (is_named(name, "transfer-encoding")) return Error::bad_transfer_encoding;
   }
-  return std::nullopt;
+  return note_framing_field(fields_, kind, value);
 }
 
 std::optional<Error> RequestCodec::note_host(std::string_view value) noexcept {
@@ -180,7 +170,7 @@ std::optional<Error> ResponseCodec::read_head(std::string_view head, Response& r
   for (const FieldSpan& field : guard_.fields()) {
     const std::string_view name = field.name.of(head);
     const std::string_view value = field.value.of(head);
-    if (const auto error = note_framing_field(fields_, name, value)) return error;
+    if (const auto error = note_framing_field(fields_, kind_of(name), value)) return error;
     response.headers.borrow(name, value);
   }
   if (const auto error = fields_.conflict(version_)) return error;

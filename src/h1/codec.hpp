@@ -8,6 +8,7 @@
 #pragma once
 
 #include "h1/content.hpp"
+#include "h1/field_kind.hpp"
 #include "h1/guard.hpp"
 #include "h1/rules.hpp"
 
@@ -70,7 +71,7 @@ class RequestCodec {
   std::optional<Error> read_head(std::string_view head, Request& request);
   std::optional<Error> read_start_line(std::string_view head, Request& request);
   std::optional<Error> read_fields(std::string_view head, Request& request);
-  std::optional<Error> note_field(std::string_view name, std::string_view value);
+  std::optional<Error> note_field(FieldKind kind, std::string_view name, std::string_view value);
   std::optional<Error> note_host(std::string_view value) noexcept;
   std::optional<Error> note_expectation(std::string_view value) noexcept;
 

@@ -1,5 +1,7 @@
 #include "h1/rules.hpp"
 
+#include "h1/words.hpp"
+
 #include <gw/network.hpp>
 
 #include <algorithm>
@@ -125,15 +127,16 @@ std::optional<Target> read_target(Method method, std::string_view text, std::str
   return target;
 }
 
+bool FramingFields::note_option(std::string_view option) noexcept {
+  if (is_word(option, "keep-alive")) return keep_alive = true;
+  if (is_word(option, "close")) return close = true;
+  if (is_word(option, "upgrade")) return upgrade = true;
+  return false;
+}
+
 void FramingFields::note_connection(std::string_view value) {
-  for_each_element(value, [this](std::string_view option) {
-    switch (option.size()) {
-      case 5: close = close || iequals(option, "close"); break;
-      case 7: upgrade = upgrade || iequals(option, "upgrade"); break;
-      case 10: keep_alive = keep_alive || iequals(option, "keep-alive"); break;
-      default: break;
-    }
-  });
+  // Nearly all name one option.
+  if (!note_option(value)) for_each_element(value, [this](std::string_view option) { note_option(option); });
 }
 
 std::optional<Error> FramingFields::note_content_length(std::string_view value) noexcept {

@@ -77,6 +77,8 @@ class FramingFields {
   bool persistent(Version version) const noexcept { return !close && (version == Version::http11 || keep_alive); }
 
  private:
+  bool note_option(std::string_view option) noexcept;
+
   std::optional<std::uint64_t> content_length_;
   bool chunked_ = false;
 };

@@ -1,9 +1,9 @@
 #include "proxy/fields.hpp"
 
+#include "h1/words.hpp"
 #include "proxy/text_writer.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 namespace gw {
@@ -12,83 +12,19 @@ namespace proxy {
 
 namespace {
 
-enum class Kind : std::uint8_t {
-  end_to_end,
-  hop_by_hop,      // RFC 9110 7.6.1, and "Proxy", which CGI servers mistake for a setting
-  connection,      // hop-by-hop, and names more of them
-  upgrade,
-  content_length,
-  host,
-  expect,          // who waits for the answer to it cannot have it taken away (RFC 9110 10.1.1)
-  forwarded,       // who the client is: only a trusted peer and stages may say
-  via,
-  date,
-};
-
-// `name` is a token or part of a field value, in which a byte and the same byte with bit 5 set are one letter in two cases wherever `lower` has a letter, a digit
-// or "-". So a whole word compares at once.
-template <class Word>
-bool equals_word(const char* name, const char* lower) noexcept {
-  constexpr Word small = static_cast<Word>(0x2020202020202020);
-  Word a, b;
-  std::memcpy(&a, name, sizeof a);
-  std::memcpy(&b, lower, sizeof b);
-  return (a | small) == b;
-}
-
-// Whether `name`, which is as long, is `lower` but for its case.
-template <std::size_t N>
-bool is(const char* name, const char (&lower)[N]) noexcept {
-  constexpr std::size_t size = N - 1;
-  if constexpr (size >= 8) {
-    // Words from the left, then one that ends at the end and may look at some bytes again.
-    for (std::size_t i = 0; i + 8 < size; i += 8)
-      if (!equals_word<std::uint64_t>(name + i, lower + i)) return false;
-    return equals_word<std::uint64_t>(name + size - 8, lower + size - 8);
-  } else if constexpr (size >= 4) {
-    return equals_word<std::uint32_t>(name, lower) && equals_word<std::uint32_t>(name + size - 4, lower + size - 4);
-  } else {
-    return equals_word<std::uint16_t>(name, lower) && equals_word<std::uint16_t>(name + size - 2, lower + size - 2);
-  }
-}
-
-// Every field of every message is asked here, several times.
-Kind kind_of(std::string_view field) noexcept {
-  const char* const name = field.data();
-  switch (field.size()) {
-    case 2: return is(name, "te") ? Kind::hop_by_hop : Kind::end_to_end;
-    case 3: return is(name, "via") ? Kind::via : Kind::end_to_end;
-    case 4: return is(name, "host") ? Kind::host : is(name, "date") ? Kind::date : Kind::end_to_end;
-    case 5: return is(name, "proxy") ? Kind::hop_by_hop : Kind::end_to_end;
-    case 6: return is(name, "expect") ? Kind::expect : Kind::end_to_end;
-    case 7: return is(name, "upgrade") ? Kind::upgrade : Kind::end_to_end;
-    case 9: return is(name, "forwarded") ? Kind::forwarded : Kind::end_to_end;
-    case 10: return is(name, "connection") ? Kind::connection : is(name, "keep-alive") ? Kind::hop_by_hop : Kind::end_to_end;
-    case 14:
-      if (is(name, "content-length")) return Kind::content_length;
-      if (is(name, "http2-settings")) return Kind::hop_by_hop;
-      break;
-    case 16:
-      if (is(name, "proxy-connection")) return Kind::hop_by_hop;
-      break;
-    case 17:
-      if (is(name, "transfer-encoding")) return Kind::hop_by_hop;
-      break;
-    default: break;
-  }
-  return field.size() >= 12 && is(name, "x-forwarded-") ? Kind::forwarded : Kind::end_to_end;
-}
+using h1::FieldKind;
+using h1::kind_of;
 
 // The fields that Connection names, besides those that are hop-by-hop anyway: nearly always none.
 class Nominated {
  public:
   explicit Nominated(const Headers& headers) {
     for (const auto& [name, value] : headers) {
-      if (name.size() != 10 || kind_of(name) != Kind::connection) continue;
-      if (iequals(value, "keep-alive") || iequals(value, "close")) continue;
+      if (name.size() != 10 || kind_of(name) != FieldKind::connection) continue;
+      if (h1::is_word(value, "keep-alive") || h1::is_word(value, "close")) continue;
       for_each_element(value, [this](std::string_view element) {
         // Host and the like are not the sender's to take away.
-        if (kind_of(element) == Kind::end_to_end && !iequals(element, "close")) names_.push_back(element);
+        if (kind_of(element) == FieldKind::end_to_end && !iequals(element, "close")) names_.push_back(element);
       });
     }
   }
@@ -107,7 +43,7 @@ bool is_alias(std::string_view name, const Headers& headers) {
   if (name.find('_') == std::string_view::npos) return false;
   std::string plain(name);
   std::replace(plain.begin(), plain.end(), '_', '-');
-  return kind_of(plain) != Kind::end_to_end || headers.has(plain);
+  return kind_of(plain) != FieldKind::end_to_end || headers.has(plain);
 }
 
 // What the fields take when they are written, all of them.
@@ -146,7 +82,7 @@ void put_vouched(TextWriter& out, const Headers& headers, const ForwardedFor& fr
   const bool has_hops = headers.has("x-forwarded-for");
   bool has_forwarded = false, has_proto = false, has_host = false, has_port = false;
   for (const auto& [name, value] : headers) {
-    if (kind_of(name) != Kind::forwarded || iequals(name, "x-forwarded-for")) continue;
+    if (kind_of(name) != FieldKind::forwarded || iequals(name, "x-forwarded-for")) continue;
     const bool is_forwarded = iequals(name, "forwarded");
     // Beside X-Forwarded-For it is not believed: it may be the client's own.
     if (is_forwarded && has_hops) continue;
@@ -182,25 +118,21 @@ void put_vouched(TextWriter& out, const Headers& headers, const ForwardedFor& fr
 }  // namespace
 
 void strip_hop_by_hop(Headers& headers, bool keep_upgrade) {
-  const Nominated nominated(headers);
-  headers.remove_if([&](const Headers::Field& f) {
-    switch (kind_of(f.name)) {
-      case Kind::hop_by_hop: case Kind::connection: return true;
-      case Kind::upgrade: return !keep_upgrade;
-      case Kind::end_to_end: return !nominated.empty() && nominated.has(f.name);
-      default: return false;
-    }
+  remove_nominated(headers);
+  headers.remove_if([keep_upgrade](const Headers::Field& f) {
+    const FieldKind kind = kind_of(f.name);
+    return h1::is_hop_by_hop(kind) || (kind == FieldKind::upgrade && !keep_upgrade);
   });
 }
 
 void remove_nominated(Headers& headers) {
   const Nominated nominated(headers);
   if (nominated.empty()) return;
-  headers.remove_if([&](const Headers::Field& f) { return kind_of(f.name) == Kind::end_to_end && nominated.has(f.name); });
+  headers.remove_if([&](const Headers::Field& f) { return kind_of(f.name) == FieldKind::end_to_end && nominated.has(f.name); });
 }
 
 void remove_forwarded(Headers& headers) {
-  headers.remove_if([](const Headers::Field& f) { return kind_of(f.name) == Kind::forwarded; });
+  headers.remove_if([](const Headers::Field& f) { return kind_of(f.name) == FieldKind::forwarded; });
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
@@ -221,18 +153,17 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
   bool wants_trailers = false, is_vouched = false;
   for (const auto& [name, value] : request.headers) {
     switch (kind_of(name)) {
-      case Kind::end_to_end: case Kind::expect: case Kind::via: case Kind::date:
+      case FieldKind::end_to_end: case FieldKind::expect: case FieldKind::via: case FieldKind::date:
         // A request that the gateway makes itself may say what it likes.
         if (from.peer_address.empty() || !is_alias(name, request.headers)) writer.put_field(name, value);
         break;
-      case Kind::hop_by_hop:
-        if (iequals(name, "te")) wants_trailers = wants_trailers || has_element(value, "trailers");
-        break;
-      case Kind::forwarded:
+      case FieldKind::te: wants_trailers = wants_trailers || has_element(value, "trailers"); break;
+      case FieldKind::forwarded:
         if (from.peer_address.empty()) writer.put_field(name, value);
         is_vouched = true;
         break;
-      case Kind::connection: case Kind::upgrade: case Kind::content_length: case Kind::host: break;
+      case FieldKind::hop_by_hop: case FieldKind::connection: case FieldKind::transfer_encoding: case FieldKind::upgrade: case FieldKind::content_length:
+      case FieldKind::host: break;
     }
   }
   writer.put(request.version == Version::http11 ? "Via: 1.1 " : "Via: 1.0 ");
@@ -254,7 +185,7 @@ void append_forwarded_fields(std::string& out, const Request& request, const For
 std::string offer_of(const Headers& headers, const std::vector<std::string>& allowed) {
   std::string offer;
   for (const auto& [name, value] : headers) {
-    if (kind_of(name) != Kind::upgrade) continue;
+    if (kind_of(name) != FieldKind::upgrade) continue;
     for_each_element(value, [&](std::string_view protocol) {
       if (std::any_of(allowed.begin(), allowed.end(), [&](const std::string& a) { return iequals(a, protocol); }))
         offer.append(offer.empty() ? "" : ", ").append(protocol);
@@ -271,9 +202,9 @@ bool is_websocket_supported(const Headers& headers, std::string_view offered) {
 bool is_switch_to(const Headers& headers, std::string_view offered) {
   bool says_so = false, names_one = false, names_other = false;
   for (const auto& [name, value] : headers) {
-    const Kind kind = kind_of(name);
-    if (kind == Kind::connection) says_so = says_so || has_element(value, "upgrade");
-    if (kind != Kind::upgrade) continue;
+    const FieldKind kind = kind_of(name);
+    if (kind == FieldKind::connection) says_so = says_so || has_element(value, "upgrade");
+    if (kind != FieldKind::upgrade) continue;
     for_each_element(value, [&](std::string_view protocol) { (has_element(offered, protocol) ? names_one : names_other) = true; });
   }
   return says_so && names_one && !names_other;
@@ -290,7 +221,7 @@ void append_request_framing(std::string& out, Method method, bool has_content, s
 
 bool is_loop(const Request& request, std::string_view pseudonym) {
   for (const auto& [name, value] : request.headers) {
-    if (kind_of(name) != Kind::via) continue;
+    if (kind_of(name) != FieldKind::via) continue;
     bool found = false;
     // An element is: protocol-version RWS received-by [RWS comment].
     for_each_element(value, [&](std::string_view element) {
@@ -319,14 +250,14 @@ void append_response_head(std::string& out, const Response& response, const Resp
   std::string_view described_length;
   for (const auto& [name, value] : response.headers) {
     switch (kind_of(name)) {
-      case Kind::hop_by_hop: case Kind::connection: break;
-      case Kind::upgrade:
+      case FieldKind::hop_by_hop: case FieldKind::connection: case FieldKind::te: case FieldKind::transfer_encoding: break;
+      case FieldKind::upgrade:
         if (!is_switch && response.status != 426) break;
         writer.put_field(name, value);
         names_protocol = true;
         break;
-      case Kind::content_length: described_length = value; break;
-      case Kind::date: has_date = true; [[fallthrough]];
+      case FieldKind::content_length: described_length = value; break;
+      case FieldKind::date: has_date = true; [[fallthrough]];
       default: writer.put_field(name, value);
     }
   }

@@ -22,6 +22,10 @@ inline namespace v0 {
 template <class Key, class Connection>
 class Pool {
  public:
+  Pool() = default;
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
   /// How many connections one identity may have.
   struct Caps {
     std::size_t idle;   ///< free ones kept
@@ -30,10 +34,10 @@ class Pool {
 
   /// A free connection, or nothing. The caller leases it until `give` or `drop`.
   std::optional<Connection> take(const Key& key) {
-    const auto found = buckets_.find(key);
-    if (found == buckets_.end() || found->second.idle.empty()) return std::nullopt;
-    Connection c = std::move(found->second.idle.back());
-    found->second.idle.pop_back();
+    Bucket* const bucket = find(key);
+    if (!bucket || bucket->idle.empty()) return std::nullopt;
+    std::optional<Connection> c = std::move(bucket->idle.back());
+    bucket->idle.pop_back();
     return c;
   }
 
@@ -48,18 +52,20 @@ class Pool {
   /// Takes a leased connection back. False if enough are free already: the caller closes it, and
   /// it does not count any more.
   bool give(const Key& key, Connection c, const Caps& caps) {
-    const auto found = buckets_.find(key);
-    GW_ASSERT(found != buckets_.end());
-    if (found->second.idle.size() >= caps.idle) return drop(key), false;
-    found->second.idle.push_back(std::move(c));
+    Bucket* const bucket = find(key);
+    GW_ASSERT(bucket);
+    if (bucket->idle.size() >= caps.idle) return drop(key), false;
+    bucket->idle.push_back(std::move(c));
     return true;
   }
 
   /// A leased connection was closed.
   void drop(const Key& key) {
-    const auto found = buckets_.find(key);
-    GW_ASSERT(found != buckets_.end() && found->second.total > found->second.idle.size());
-    if (--found->second.total == 0) buckets_.erase(found);
+    Bucket* const bucket = find(key);
+    GW_ASSERT(bucket && bucket->total > bucket->idle.size());
+    if (--bucket->total > 0) return;
+    last_ = nullptr;
+    buckets_.erase(key);
   }
 
   /// Removes a free connection (it died or its time is over). False if it is not free.
@@ -95,7 +101,12 @@ class Pool {
       bucket.total -= bucket.idle.size();
       for (Connection& c : bucket.idle) close(c);
       bucket.idle.clear();
-      it = bucket.total == 0 ? buckets_.erase(it) : std::next(it);
+      if (bucket.total > 0) {
+        ++it;
+        continue;
+      }
+      last_ = nullptr;
+      it = buckets_.erase(it);
     }
   }
 
@@ -104,7 +115,19 @@ class Pool {
     std::vector<Connection> idle;  // the newest at the back
     std::size_t total = 0;
   };
-  std::unordered_map<Key, Bucket> buckets_;
+  using Buckets = std::unordered_map<Key, Bucket>;
+
+  Bucket* find(const Key& key) {
+    // Most requests go where the last one went.
+    if (!last_ || !(last_->first == key)) {
+      const auto found = buckets_.find(key);
+      last_ = found == buckets_.end() ? nullptr : &*found;
+    }
+    return last_ ? &last_->second : nullptr;
+  }
+
+  Buckets buckets_;
+  typename Buckets::value_type* last_ = nullptr;  // what `find` found last
 };
 
 }  // namespace v0

@@ -102,6 +102,24 @@ TEST_CASE("pool: clear_idle hands out every free connection once, and leased one
   CHECK(pool.idle("a") == 1);
 }
 
+TEST_CASE("pool: identities are kept apart, whichever was asked for last") {
+  Pool pool;
+  for (int round = 0; round < 2; ++round) {
+    const Connection a = opened(pool, "a", 1), b = opened(pool, "b", 2);
+    CHECK(pool.give("b", b, roomy));
+    CHECK_FALSE(pool.take("a"));
+    CHECK(pool.give("a", a, roomy));
+    CHECK_FALSE(pool.take("c"));
+    CHECK(*pool.take("b") == b);
+    CHECK(*pool.take("a") == a);
+    pool.drop("a");  // the last one of it
+    CHECK_FALSE(pool.take("a"));
+    CHECK(pool.total("b") == 1);
+    pool.drop("b");
+    CHECK(pool.total("b") == 0);
+  }
+}
+
 TEST_CASE("pool: nothing is left of an identity without connections") {
   Pool pool;
   std::weak_ptr<int> watched;

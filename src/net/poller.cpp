@@ -2,9 +2,7 @@
 
 #include <asio/error.hpp>
 
-#include <algorithm>
 #include <cerrno>
-#include <span>
 
 namespace gw {
 inline namespace v0 {
@@ -28,13 +26,10 @@ std::error_code Poller::add(int descriptor, Watcher& watcher) {
 void Poller::remove(int descriptor, Watcher& watcher) noexcept {
   epoll_event ignored{};
   ::epoll_ctl(set_.native_handle(), EPOLL_CTL_DEL, descriptor, &ignored);
+  if (!watcher.has_event_) return;
+  watcher.has_event_ = false;
   for (std::size_t i = next_; i < count_; ++i)
     if (batch_[i].data.ptr == &watcher) batch_[i].data.ptr = nullptr;
-}
-
-bool Poller::has_event(const Watcher& watcher) const noexcept {
-  const auto waiting = std::span(batch_).subspan(next_, count_ - next_);
-  return std::any_of(waiting.begin(), waiting.end(), [&](const epoll_event& event) { return event.data.ptr == &watcher; });
 }
 
 void Poller::close() {
@@ -66,9 +61,13 @@ void Poller::dispatch() {
 
 void Poller::handle(std::size_t count) {
   count_ = count;
+  for (std::size_t i = 0; i < count; ++i) static_cast<Watcher*>(batch_[i].data.ptr)->has_event_ = true;
   for (next_ = 0; next_ < count_;) {
     const epoll_event event = batch_[next_++];
-    if (event.data.ptr) static_cast<Watcher*>(event.data.ptr)->on_events(event.events);
+    Watcher* const watcher = static_cast<Watcher*>(event.data.ptr);
+    if (!watcher) continue;
+    watcher->has_event_ = false;
+    watcher->on_events(event.events);
   }
   next_ = count_ = 0;
 }

@@ -28,6 +28,10 @@ class Poller {
 
    protected:
     ~Watcher() = default;
+
+   private:
+    friend class Poller;
+    bool has_event_ = false;
   };
 
   /// Throws std::system_error if the system has no descriptors left.
@@ -38,7 +42,7 @@ class Poller {
   /// No event of `descriptor` arrives any more, not even one that was fetched already.
   void remove(int descriptor, Watcher& watcher) noexcept;
   /// Whether an event for `watcher` was fetched that it was not told of yet: those before it come first.
-  bool has_event(const Watcher& watcher) const noexcept;
+  static bool has_event(const Watcher& watcher) noexcept { return watcher.has_event_; }
   /// Stops for good, so that the event loop can run out of work.
   void close();
 

@@ -39,7 +39,7 @@ class SocketTransport final : public WaitingTransport, public std::enable_shared
   std::size_t write(std::span<const asio::const_buffer> pieces, std::error_code& ec) override;
   bool is_gone() override;
   bool is_quiet() override;
-  bool has_news() const noexcept override { return may_read_ || poller_.has_event(*this); }
+  bool has_news() const noexcept override { return may_read_ || Poller::has_event(*this); }
   void shutdown_write() override;
   void close() override;
   void reset() override;

@@ -30,7 +30,7 @@ class Watched final : Poller::Watcher {
 
   void arrive() { REQUIRE(::send(ends_[1], "x", 1, MSG_NOSIGNAL) == 1); }
   void leave() { poller_.remove(ends_[0], *this); }
-  bool is_next() const { return poller_.has_event(*this); }
+  bool is_next() const { return gw::net::Poller::has_event(*this); }
 
   int arrived = 0;
   std::function<void()> then = [] {};  ///< follows each arrival

@@ -147,7 +147,7 @@ void ContextAccess::end(Context& c) {
   c.req.clear();
   c.res.clear();
   c.slots_.clear();
-  c.params = {};
+  if (!c.params.empty()) c.params = {};
   c.has_reply_ = c.head_sent_ = c.is_complete_ = c.is_peer_trusted_ = false;
   c.failure_.reset();
   c.host_ = nullptr;
@@ -161,6 +161,7 @@ void ContextAccess::end(Context& c) {
 }
 
 void ContextAccess::set_params(Context& c, const Params& raw) {
+  if (raw.empty() && c.params.empty()) return;
   c.params = raw;
   for (std::size_t i = 0; i < raw.size(); ++i) {
     const std::string_view value = raw.at(i).value;

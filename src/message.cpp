@@ -56,10 +56,9 @@ void Request::clear() noexcept {
   method = Method::get;
   version = Version::http11;
   headers.clear();
-  body = Body();
+  body.clear();
   arena_.clear();
-  parts_.target = parts_.path = parts_.query = parts_.authority = {};
-  parts_.has_query = false;
+  parts_ = {};
 }
 
 Response::Response(int status_code) : status(checked(status_code)) {
@@ -85,7 +84,7 @@ Response Response::error(int status_code, std::string_view message) {
 void Response::clear() noexcept {
   status = 200;
   headers.clear();
-  body = Body();
+  body.clear();
 }
 
 }  // namespace v0

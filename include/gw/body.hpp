@@ -56,6 +56,13 @@ class GW_EXPORT Body {
   Body(Body&&) noexcept = default;
   Body& operator=(Body&&) noexcept = default;
 
+  /// Makes it no content: `*this = Body()`, which nearly always has nothing to do.
+  void clear() noexcept {
+    if (source_) source_.reset();
+    if (!text_.empty()) text_ = std::string();
+    text_read_ = false;
+  }
+
   /// Whether there is nothing to send. A source counts as something, even if it ends at once.
   bool empty() const noexcept { return !source_ && text_.empty(); }
   /// Whether the content is `source` itself, not wrapped and not replaced.

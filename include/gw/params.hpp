@@ -5,6 +5,7 @@
 #include <gw/error.hpp>
 #include <gw/path.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -23,6 +24,16 @@ inline namespace v0 {
 /// freely. More than eight values need memory of their own.
 class Params {
  public:
+  Params() noexcept {}
+  Params(const Params& other) { *this = other; }
+  Params& operator=(const Params& other) {
+    std::copy_n(other.inline_.begin(), std::min(other.size_, inline_.size()), inline_.begin());
+    more_ = other.more_;
+    size_ = other.size_;
+    names_ = other.names_;
+    return *this;
+  }
+
   /// One parameter.
   struct Param {
     std::string_view name;
@@ -67,11 +78,12 @@ class Params {
   /// For gw: replaces the value at `index`, e.g. by a decoded one. The view must outlive this object.
   void borrow_value(std::size_t index, std::string_view value) noexcept {
     GW_ASSERT(index < size_);
-    (index < inline_.size() ? inline_[index] : more_[index - inline_.size()]) = value;
+    if (index < inline_.size()) inline_[index] = {value.data(), value.size()};
+    else more_[index - inline_.size()] = value;
   }
   /// For the router: one more value, of which the name is not known yet.
   void push(std::string_view value) {
-    if (size_ < inline_.size()) inline_[size_] = value;
+    if (size_ < inline_.size()) inline_[size_] = {value.data(), value.size()};
     else more_.push_back(value);
     ++size_;
   }
@@ -86,12 +98,18 @@ class Params {
 
  private:
   std::string_view value(std::size_t index) const noexcept {
-    return index < inline_.size() ? inline_[index] : more_[index - inline_.size()];
+    return index < inline_.size() ? std::string_view(inline_[index].data, inline_[index].size) : more_[index - inline_.size()];
   }
+
+  // A view that need not be made empty first: every match has parameters, and few have any in them.
+  struct View {
+    const char* data;
+    std::size_t size;
+  };
 
   std::size_t size_ = 0;
   const std::vector<std::string>* names_ = nullptr;
-  std::array<std::string_view, 8> inline_;
+  std::array<View, 8> inline_;  // the first `size_` are set
   std::vector<std::string_view> more_;
 };
 

@@ -163,11 +163,11 @@ class Explainer {
     const bool is_one = !endpoints.empty() && std::all_of(endpoints.begin(), endpoints.end(), [&](const auto& e) {
       return e.member->endpoint->host_field == endpoints[0].member->endpoint->host_field;
     });
-    std::string head;
+    proxy::HeadText head;
     if (!exchange_.compose_head(head, forward, is_one ? std::string_view(endpoints[0].member->endpoint->host_field) : "<endpoint>")) return;
     result_.upstream = forward.upstream().name;
     for (const auto& e : endpoints) result_.endpoints.push_back(e.member->endpoint->name);
-    for (std::string_view rest = head; !rest.starts_with("\r\n");) {
+    for (std::string_view rest = head.text(); !rest.starts_with("\r\n");) {
       const std::size_t end = rest.find("\r\n");
       const std::string_view line = rest.substr(0, end);
       result_.head.emplace_back(line == unknown_port ? listener_port : line);

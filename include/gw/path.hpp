@@ -112,6 +112,23 @@ constexpr bool equals_decoded(std::string_view raw, std::string_view text) noexc
   return at == text.size();
 }
 
+/// What `join_path` puts one behind the other.
+struct JoinedPath {
+  std::string_view base, slash, rest;
+};
+
+constexpr JoinedPath joined_path(std::string_view base, std::string_view path, std::size_t strip) noexcept {
+  const bool base_has_slash = !base.empty() && base.back() == '/';
+  while (!base.empty() && base.back() == '/') base.remove_suffix(1);
+  std::string_view rest = path.substr(std::min(strip, path.size()));
+  if (strip == 0 && !rest.empty()) rest.remove_prefix(1);
+  while (strip > 0 && !rest.empty() && (rest.front() == '/' || is_dot_segment(rest, 0)))
+    rest.remove_prefix(std::min(rest.find('/'), rest.size() - 1) + 1);
+
+  const bool ends_in_slash = path.ends_with('/') && (path.size() > 1 || base_has_slash);
+  return {base, !rest.empty() || base.empty() || ends_in_slash ? "/" : "", rest};
+}
+
 }  // namespace detail
 
 /// The one spelling of a request's path: unreserved characters decoded, other escapes kept with
@@ -171,17 +188,8 @@ inline std::string percent_decode(std::string_view text) {
 ///
 ///     gw::join_path(out, "/srv/", "/foo/x", 4);   // "/srv/x"
 inline void join_path(std::string& out, std::string_view base, std::string_view path, std::size_t strip = 0) {
-  const bool base_has_slash = !base.empty() && base.back() == '/';
-  while (!base.empty() && base.back() == '/') base.remove_suffix(1);
-  std::string_view rest = path.substr(std::min(strip, path.size()));
-  if (strip == 0 && !rest.empty()) rest.remove_prefix(1);
-  while (strip > 0 && !rest.empty() && (rest.front() == '/' || detail::is_dot_segment(rest, 0)))
-    rest.remove_prefix(std::min(rest.find('/'), rest.size() - 1) + 1);
-
-  const bool ends_in_slash = path.ends_with('/') && (path.size() > 1 || base_has_slash);
-  out += base;
-  if (!rest.empty() || base.empty() || ends_in_slash) out += '/';
-  out += rest;
+  const detail::JoinedPath joined = detail::joined_path(base, path, strip);
+  out.append(joined.base).append(joined.slash).append(joined.rest);
 }
 
 }  // namespace v0

@@ -183,18 +183,24 @@ void Call::reuse_lease() {
 
 Call::Step Call::send(const Caller& caller, Response& response) {
   if (lease_.is_reused()) counters().reused.add();
-  head_ = std::move(worker_.head);
-  compose_head(caller);
+  compose_head(caller, worker_.head);
   pieces_.clear();
-  pieces_.add(head_);
+  pieces_.add(worker_.head.text());
   pieces_.add(first_content_);
   if (!tail_.empty()) pieces_.add(tail_);
   const std::error_code ec = pieces_.write_now(lease_.transport());
-  if (ec == asio::error::would_block) return Step::writing;
-  worker_.head = std::move(head_);
+  if (ec == asio::error::would_block) {
+    head_ = std::move(worker_.head);
+    return Step::writing;
+  }
   is_nothing_sent_ = static_cast<bool>(ec);
   if (is_nothing_sent_) return fail(upstream_failure(Error::upstream_reset, lease_.is_reused() ? Retry::fresh : Retry::no));
   return sent(ec, response);
+}
+
+Call::Step Call::fail(Failure failure) {
+  outcome_ = failure;
+  return Step::failed;
 }
 
 Call::Step Call::sent(std::error_code ec, Response& response) {
@@ -203,12 +209,12 @@ Call::Step Call::sent(std::error_code ec, Response& response) {
   return advance_head(response, false);
 }
 
-void Call::compose_head(const Caller& caller) {
-  head_.clear();
-  caller.write_head(head_, member_->endpoint->host_field);
-  append_request_framing(head_, method_, has_body_, body_size_);
+void Call::compose_head(const Caller& caller, HeadText& out) {
+  out.clear();
+  caller.write_head(out, member_->endpoint->host_field);
+  append_request_framing(out, method_, has_body_, body_size_);
   awaits_continue_ = expects_continue_;
-  if (is_upload_begun_) compose_replay();
+  if (is_upload_begun_) compose_replay(out);
 }
 
 void Call::begin_head() {

@@ -6,6 +6,7 @@
 
 #include "h1/codec.hpp"
 #include "proxy/gather.hpp"
+#include "proxy/head_text.hpp"
 #include "proxy/lease.hpp"
 #include "proxy/worker.hpp"
 
@@ -26,7 +27,7 @@ class Caller {
   virtual ~Caller() = default;
   /// Appends request line and fields, framing excepted. `host_field` is the endpoint's Host. May be
   /// asked again when a stale connection is replaced.
-  virtual void write_head(std::string& out, std::string_view host_field) const = 0;
+  virtual void write_head(HeadText& out, std::string_view host_field) const = 0;
   /// An interim response (1xx) of the upstream. Optional.
   virtual Task<> interim(const Response& response);
   /// The head of the response has come, or a failure. After `Call::begin_now` the caller may end the call here.
@@ -158,18 +159,15 @@ class Call final : public Body::Source {
   void drop_interim();
   Duration time_left() const;
   bool has_time_left(Wake wake);
-  Step fail(Failure failure) {
-    outcome_ = failure;
-    return Step::failed;
-  }
+  [[gnu::cold]] Step fail(Failure failure);
   void begin_upload();
   Task<> upload();
   // What was uploaded is gone: only content that went out with the head can be sent again.
   bool may_repeat() const noexcept { return is_repeatable_ && !is_upload_begun_; }
   // Whether the upload still uses the connection.
   bool is_sending() const noexcept { return is_uploading_ && !is_upload_complete_; }
-  void compose_head(const Caller& caller);
-  void compose_replay();
+  void compose_head(const Caller& caller, HeadText& out);
+  void compose_replay(HeadText& out);
   void accept_head(Response& response);
   void end_response();
   void end_failed();
@@ -198,7 +196,7 @@ class Call final : public Body::Source {
   Body body_;
   std::optional<std::uint64_t> body_size_;
   std::uint64_t uploaded_ = 0;
-  std::string head_;
+  HeadText head_;                   // while it waits to be written
   std::string_view first_content_;  // what of the body was there when the head was sent
   std::string tail_;                // what follows it, where the whole body goes with the head
   bool has_body_ = false;

@@ -194,10 +194,10 @@ Task<> Connection::refuse() {
   worker_.shared.log(LogLevel::info, line);
 
   const Response response = Response::error(status_of(code), message_of(code));
-  std::string head;
+  HeadText head;
   append_response_head(head, response, {h1::Framing::length, response.body.text().size(), false, Version::http11}, worker_.date());
   Gather pieces;
-  pieces.add(head);
+  pieces.add(head.text());
   pieces.add(response.body.text());
   const std::error_code ec = co_await pieces.write(*transport_, s.timeouts.client_write);
   if (!ec) co_await linger();
@@ -338,10 +338,10 @@ Task<> Connection::tunnel(Call& upstream) {
   Session& s = *session_;
   Context& c = s.exchange.context;
   ContextAccess::set_head_sent(c);
-  std::string head;
+  HeadText head;
   append_response_head(head, c.res, {}, {});
   Gather pieces;
-  pieces.add(head);
+  pieces.add(head.text());
   const Failure client_gone(Error::client_gone, gw::Origin::client), upstream_gone(Error::upstream_reset, gw::Origin::upstream);
   if (co_await pieces.write(*transport_, s.timeouts.client_write)) {
     ContextAccess::set_failure(c, client_gone);

@@ -20,12 +20,10 @@ using detail::ContextAccess;
 
 namespace {
 
-void append_request_line(std::string& out, const Request& request, std::string_view base_path, std::string_view path, std::size_t strip) {
-  out.append(to_string(request.method)).append(1, ' ');
-  if (path == "*") out += '*';
-  else join_path(out, base_path, path, strip);
-  if (request.has_query()) out.append(1, '?').append(request.query());
-  out += " HTTP/1.1\r\n";
+// Begins a head, with the Host field, which belongs to the target (RFC 9110 7.2).
+void append_request_line(HeadText& out, const Request& request, std::string_view base_path, std::string_view path, std::size_t strip, std::string_view host) {
+  const gw::detail::JoinedPath to = path == "*" ? gw::detail::JoinedPath{{}, {}, path} : gw::detail::joined_path(base_path, path, strip);
+  out.put(to_string(request.method), " ", to.base, to.slash, to.rest, request.has_query() ? "?" : "", request.query(), " HTTP/1.1\r\nHost: ", host, "\r\n");
 }
 
 /// What a call has to know of the request `r`, made for the client of `c`.
@@ -44,9 +42,8 @@ class Sender final : public Caller {
   Sender(const Request& request, std::string_view base_path, std::string_view pseudonym)
       : request_(request), base_path_(base_path), pseudonym_(pseudonym) {}
 
-  void write_head(std::string& out, std::string_view host_field) const override {
-    append_request_line(out, request_, base_path_, request_.path(), 0);
-    append_field(out, "Host", request_.headers.has("host") ? request_.headers["host"] : host_field);
+  void write_head(HeadText& out, std::string_view host_field) const override {
+    append_request_line(out, request_, base_path_, request_.path(), 0, request_.headers.get("host").value_or(host_field));
     append_forwarded_fields(out, request_, ForwardedFor{}, pseudonym_, {});
   }
   void received(Result<> outcome) override { outcome_ = outcome; }
@@ -145,13 +142,13 @@ void Exchange::failing(Call& call, const Failure& why) {
   falls_back_to_ = &*fallback->forward;
 }
 
-void Exchange::write_head(std::string& out, std::string_view host_field) const {
+void Exchange::write_head(HeadText& out, std::string_view host_field) const {
   const Request& request = context.req;
   const Forward::Options& options = forward_->options_;
-  if (options.rewrite) append_request_line(out, request, options.base_path, rewritten_, 0);
-  else append_request_line(out, request, options.base_path, request.path(), options.strip_prefix ? prefix_length_ : 0);
-  const bool keep = options.preserve_host && !request.authority().empty();
-  append_field(out, "Host", keep ? request.authority() : host_field);
+  const bool keeps_host = options.preserve_host && !request.authority().empty();
+  const std::string_view host = keeps_host ? request.authority() : host_field;
+  if (options.rewrite) append_request_line(out, request, options.base_path, rewritten_, 0, host);
+  else append_request_line(out, request, options.base_path, request.path(), options.strip_prefix ? prefix_length_ : 0, host);
   const Context& c = context;
   const ForwardedFor from{c.peer_address(), request.authority(), c.client_scheme(), port_, c.client_address()};
   append_forwarded_fields(out, request, from, worker_.shared.pseudonym, offer_);
@@ -205,7 +202,7 @@ const Handler& Exchange::find(bool wants_upgrade) {
   return *handler_;
 }
 
-bool Exchange::compose_head(std::string& out, const Forward& forward, std::string_view host_field) {
+bool Exchange::compose_head(HeadText& out, const Forward& forward, std::string_view host_field) {
   if (!prepare(forward)) return false;
   write_head(out, host_field);
   append_request_framing(out, context.req.method, !context.req.body.empty(), context.req.body.size());

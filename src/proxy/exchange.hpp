@@ -73,7 +73,7 @@ class Exchange final : public detail::Host, private Caller {
   const Handler& find(bool wants_upgrade);
   /// Appends the head that `forward` sends to the endpoint with this Host, framing included. False if it sends none; then the context
   /// has a reply.
-  bool compose_head(std::string& out, const Forward& forward, std::string_view host_field);
+  bool compose_head(HeadText& out, const Forward& forward, std::string_view host_field);
   /// Nobody waits for the response any more: makes what waits for an upstream fail soon.
   void abandon(Failure failure);
   /// Makes uploads end soon, whose responses nobody reads on.
@@ -120,7 +120,7 @@ class Exchange final : public detail::Host, private Caller {
   Task<> run_with_fallback(Call& call);
 
   // The caller of what is forwarded.
-  void write_head(std::string& out, std::string_view host_field) const override;
+  void write_head(HeadText& out, std::string_view host_field) const override;
   Task<> interim(const Response& response) override { return client_.interim(response); }
   void received(Result<> outcome) override;
   void failing(Call& call, const Failure& why) override;

@@ -1,7 +1,6 @@
 #include "proxy/fields.hpp"
 
 #include "h1/words.hpp"
-#include "proxy/text_writer.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -15,27 +14,12 @@ namespace {
 using h1::FieldKind;
 using h1::kind_of;
 
-// The fields that Connection names, besides those that are hop-by-hop anyway: nearly always none.
-class Nominated {
- public:
-  explicit Nominated(const Headers& headers) {
-    for (const auto& [name, value] : headers) {
-      if (name.size() != 10 || kind_of(name) != FieldKind::connection) continue;
-      if (h1::is_word(value, "keep-alive") || h1::is_word(value, "close")) continue;
-      for_each_element(value, [this](std::string_view element) {
-        // Host and the like are not the sender's to take away.
-        if (kind_of(element) == FieldKind::end_to_end && !iequals(element, "close")) names_.push_back(element);
-      });
-    }
-  }
-  bool has(std::string_view name) const noexcept {
-    return std::any_of(names_.begin(), names_.end(), [name](std::string_view n) { return iequals(n, name); });
-  }
-  bool empty() const noexcept { return names_.empty(); }
-
- private:
-  std::vector<std::string_view> names_;
-};
+// Whether Connection names other fields than those that are hop-by-hop anyway: nearly always not.
+bool names_others(const Headers& headers) noexcept {
+  for (const auto& [name, value] : headers)
+    if (h1::is_word(name, "connection") && !h1::is_word(value, "keep-alive") && !h1::is_word(value, "close")) return true;
+  return false;
+}
 
 // Servers that make variables of fields (CGI, WSGI) take "_" and "-" for one character: `X_Forwarded_For` would be believed in place of the
 // field that gw or a stage vouches for.
@@ -46,39 +30,18 @@ bool is_alias(std::string_view name, const Headers& headers) {
   return kind_of(plain) != FieldKind::end_to_end || headers.has(plain);
 }
 
-// What the fields take when they are written, all of them.
-std::size_t room_for(const Headers& headers) noexcept {
-  std::size_t room = 0;
-  for (const auto& [name, value] : headers) room += name.size() + value.size() + TextWriter::field_room;
-  return room;
-}
+void put_content_length(HeadText& out, std::uint64_t length) { out.put("Content-Length: ", Decimal(length), "\r\n"); }
 
-// More than what gw adds by itself takes, without the values that come from elsewhere: to an end of a head, and to a whole one.
-constexpr std::size_t room_for_framing = 64;
-constexpr std::size_t room_for_own_fields = 256;
-
-void put_content_length(TextWriter& out, std::uint64_t length) {
-  out.put("Content-Length: ");
-  out.put_number(length);
-  out.put("\r\n");
-}
-
-void put_port(TextWriter& out, std::uint16_t port) {
-  out.put("X-Forwarded-Port: ");
-  out.put_number(port);
-  out.put("\r\n");
-}
+void put_port(HeadText& out, std::uint16_t port) { out.put("X-Forwarded-Port: ", Decimal(port), "\r\n"); }
 
 // Who the client is, of which nothing was said.
-void put_client(TextWriter& out, const ForwardedFor& from) {
-  out.put_field("X-Forwarded-For", from.peer_address);
-  out.put_field("X-Forwarded-Proto", from.proto);
-  if (!from.host.empty()) out.put_field("X-Forwarded-Host", from.host);
-  put_port(out, from.port);
+void put_client(HeadText& out, const ForwardedFor& from) {
+  out.put("X-Forwarded-For: ", from.peer_address, "\r\nX-Forwarded-Proto: ", from.proto, from.host.empty() ? "" : "\r\nX-Forwarded-Host: ", from.host,
+          "\r\nX-Forwarded-Port: ", Decimal(from.port), "\r\n");
 }
 
 // What a trusted peer or a stage says is kept, the peer added to the hops, and what is missing filled in.
-void put_vouched(TextWriter& out, const Headers& headers, const ForwardedFor& from) {
+void put_vouched(HeadText& out, const Headers& headers, const ForwardedFor& from) {
   const bool has_hops = headers.has("x-forwarded-for");
   bool has_forwarded = false, has_proto = false, has_host = false, has_port = false;
   for (const auto& [name, value] : headers) {
@@ -93,26 +56,19 @@ void put_vouched(TextWriter& out, const Headers& headers, const ForwardedFor& fr
     out.put_field(name, value);
   }
   // One field: many servers look at the first of several alone.
-  const auto put_hop = [&out](std::string_view hop) {
-    out.put(hop);
-    out.put(", ");
-  };
   out.put("X-Forwarded-For: ");
   for (const auto& [name, value] : headers)
-    if (!value.empty() && iequals(name, "x-forwarded-for")) put_hop(value);
-  if (!has_hops && from.client_address != from.peer_address) put_hop(from.client_address);
-  out.put(from.peer_address);
-  out.put("\r\n");
+    if (!value.empty() && iequals(name, "x-forwarded-for")) out.put(value, ", ");
+  if (!has_hops && from.client_address != from.peer_address) out.put(from.client_address, ", ");
+  out.put(from.peer_address, "\r\n");
   if (has_forwarded) {
     const bool is_v6 = from.peer_address.find(':') != std::string_view::npos;
-    out.put(is_v6 ? "Forwarded: for=\"[" : "Forwarded: for=");
-    out.put(from.peer_address);
-    out.put(is_v6 ? "]\"\r\n" : "\r\n");
+    out.put(is_v6 ? "Forwarded: for=\"[" : "Forwarded: for=", from.peer_address, is_v6 ? "]\"\r\n" : "\r\n");
   }
   // Behind a proxy that speaks TLS the port of this listener would be wrong.
   if (!has_port && !has_proto && !has_forwarded) put_port(out, from.port);
-  if (!has_proto) out.put_field("X-Forwarded-Proto", from.proto);
-  if (!has_host && !from.host.empty()) out.put_field("X-Forwarded-Host", from.host);
+  if (!has_proto) out.put("X-Forwarded-Proto: ", from.proto, "\r\n");
+  if (!has_host && !from.host.empty()) out.put("X-Forwarded-Host: ", from.host, "\r\n");
 }
 
 }  // namespace
@@ -126,9 +82,18 @@ void strip_hop_by_hop(Headers& headers, bool keep_upgrade) {
 }
 
 void remove_nominated(Headers& headers) {
-  const Nominated nominated(headers);
-  if (nominated.empty()) return;
-  headers.remove_if([&](const Headers::Field& f) { return kind_of(f.name) == FieldKind::end_to_end && nominated.has(f.name); });
+  if (!names_others(headers)) return;
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : headers) {
+    if (kind_of(name) != FieldKind::connection) continue;
+    for_each_element(value, [&](std::string_view element) {
+      // Host and the like are not the sender's to take away.
+      if (kind_of(element) == FieldKind::end_to_end && !iequals(element, "close")) names.push_back(element);
+    });
+  }
+  headers.remove_if([&](const Headers::Field& f) {
+    return kind_of(f.name) == FieldKind::end_to_end && std::any_of(names.begin(), names.end(), [&](std::string_view n) { return iequals(n, f.name); });
+  });
 }
 
 void remove_forwarded(Headers& headers) {
@@ -136,7 +101,7 @@ void remove_forwarded(Headers& headers) {
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
-  TextWriter(out, name.size() + value.size() + TextWriter::field_room).put_field(name, value);
+  out.append(name).append(": ").append(value).append("\r\n");
 }
 
 void append_last_chunk(std::string& out, const Headers& trailers) {
@@ -145,41 +110,35 @@ void append_last_chunk(std::string& out, const Headers& trailers) {
   out += "\r\n";
 }
 
-void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym,
-                             std::string_view upgrade) {
-  const std::size_t added =
-      2 * from.host.size() + 4 * from.peer_address.size() + from.client_address.size() + from.proto.size() + pseudonym.size() + upgrade.size();
-  TextWriter writer(out, room_for(request.headers) + added + room_for_own_fields);
+void append_forwarded_fields(HeadText& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym, std::string_view upgrade) {
   bool wants_trailers = false, is_vouched = false;
   for (const auto& [name, value] : request.headers) {
     switch (kind_of(name)) {
       case FieldKind::end_to_end: case FieldKind::expect: case FieldKind::via: case FieldKind::date:
         // A request that the gateway makes itself may say what it likes.
-        if (from.peer_address.empty() || !is_alias(name, request.headers)) writer.put_field(name, value);
+        if (from.peer_address.empty() || !is_alias(name, request.headers)) out.put_field(name, value);
         break;
       case FieldKind::te: wants_trailers = wants_trailers || has_element(value, "trailers"); break;
       case FieldKind::forwarded:
-        if (from.peer_address.empty()) writer.put_field(name, value);
+        if (from.peer_address.empty()) out.put_field(name, value);
         is_vouched = true;
         break;
-      case FieldKind::hop_by_hop: case FieldKind::connection: case FieldKind::transfer_encoding: case FieldKind::upgrade: case FieldKind::content_length:
-      case FieldKind::host: break;
+      case FieldKind::hop_by_hop: case FieldKind::connection: case FieldKind::transfer_encoding: case FieldKind::upgrade: break;
+      case FieldKind::content_length: case FieldKind::host: break;
     }
   }
-  writer.put(request.version == Version::http11 ? "Via: 1.1 " : "Via: 1.0 ");
-  writer.put(pseudonym);
-  writer.put("\r\n");
+  out.put(request.version == Version::http11 ? "Via: 1.1 " : "Via: 1.0 ", pseudonym, "\r\n");
   if (!from.peer_address.empty()) {
-    if (is_vouched) put_vouched(writer, request.headers, from);
-    else put_client(writer, from);
+    if (is_vouched) put_vouched(out, request.headers, from);
+    else put_client(out, from);
   }
   if (!upgrade.empty()) {
-    writer.put(wants_trailers ? "Connection: upgrade, TE\r\n" : "Connection: upgrade\r\n");
-    writer.put_field("Upgrade", upgrade);
+    out.put(wants_trailers ? "Connection: upgrade, TE\r\n" : "Connection: upgrade\r\n");
+    out.put("Upgrade: ", upgrade, "\r\n");
   } else if (wants_trailers) {
-    writer.put("Connection: TE\r\n");
+    out.put("Connection: TE\r\n");
   }
-  if (wants_trailers) writer.put("TE: trailers\r\n");
+  if (wants_trailers) out.put("TE: trailers\r\n");
 }
 
 std::string offer_of(const Headers& headers, const std::vector<std::string>& allowed) {
@@ -210,13 +169,12 @@ bool is_switch_to(const Headers& headers, std::string_view offered) {
   return says_so && names_one && !names_other;
 }
 
-void append_request_framing(std::string& out, Method method, bool has_content, std::optional<std::uint64_t> size) {
-  TextWriter writer(out, room_for_framing);
+void append_request_framing(HeadText& out, Method method, bool has_content, std::optional<std::uint64_t> size) {
   // With these methods the absence of content is told with a length of 0 (RFC 9110 8.6).
   const bool is_anticipated = method == Method::post || method == Method::put || method == Method::patch;
-  if (has_content && !size) writer.put("Transfer-Encoding: chunked\r\n");
-  else if (has_content || is_anticipated) put_content_length(writer, has_content ? *size : 0);
-  writer.put("\r\n");
+  if (has_content && !size) out.put("Transfer-Encoding: chunked\r\n");
+  else if (has_content || is_anticipated) put_content_length(out, has_content ? *size : 0);
+  out.put("\r\n");
 }
 
 bool is_loop(const Request& request, std::string_view pseudonym) {
@@ -235,13 +193,8 @@ bool is_loop(const Request& request, std::string_view pseudonym) {
   return false;
 }
 
-void append_response_head(std::string& out, const Response& response, const ResponseFraming& framing, std::string_view date) {
-  TextWriter writer(out, room_for(response.headers) + date.size() + room_for_own_fields);
-  writer.put("HTTP/1.1 ");
-  writer.put_number(static_cast<std::uint64_t>(response.status));
-  writer.put(' ');
-  writer.put(reason_phrase(response.status));
-  writer.put("\r\n");
+void append_response_head(HeadText& out, const Response& response, const ResponseFraming& framing, std::string_view date) {
+  out.put("HTTP/1.1 ", Decimal(static_cast<std::uint64_t>(response.status)), " ", reason_phrase(response.status), "\r\n");
 
   const bool is_switch = response.status == 101;
   // A 426 says what to upgrade to (RFC 9110 15.5.22).
@@ -253,34 +206,31 @@ void append_response_head(std::string& out, const Response& response, const Resp
       case FieldKind::hop_by_hop: case FieldKind::connection: case FieldKind::te: case FieldKind::transfer_encoding: break;
       case FieldKind::upgrade:
         if (!is_switch && response.status != 426) break;
-        writer.put_field(name, value);
+        out.put_field(name, value);
         names_protocol = true;
         break;
       case FieldKind::content_length: described_length = value; break;
       case FieldKind::date: has_date = true; [[fallthrough]];
-      default: writer.put_field(name, value);
+      default: out.put_field(name, value);
     }
   }
-  if (!has_date) writer.put_field("Date", date);
+  if (!has_date) out.put("Date: ", date, "\r\n");
 
   switch (framing.framing) {
-    case h1::Framing::length: put_content_length(writer, framing.length); break;
-    case h1::Framing::chunked: writer.put("Transfer-Encoding: chunked\r\n"); break;
+    case h1::Framing::length: put_content_length(out, framing.length); break;
+    case h1::Framing::chunked: out.put("Transfer-Encoding: chunked\r\n"); break;
     case h1::Framing::none:
       // The size that a GET would have had (RFC 9110 8.6). Never with 1xx and 204.
-      if (!described_length.empty() && response.status >= 200 && response.status != 204) writer.put_field("Content-Length", described_length);
+      if (!described_length.empty() && response.status >= 200 && response.status != 204) out.put("Content-Length: ", described_length, "\r\n");
       break;
     case h1::Framing::until_close: break;
   }
   const bool is_final = response.status >= 200;
   const std::string_view persistence = !is_final ? "" : !framing.keep_alive ? "close" : framing.client == Version::http10 ? "keep-alive" : "";
   if (names_protocol || !persistence.empty()) {
-    writer.put("Connection: ");
-    writer.put(persistence);
-    if (names_protocol) writer.put(persistence.empty() ? "upgrade" : ", upgrade");
-    writer.put("\r\n");
+    out.put("Connection: ", persistence, !names_protocol ? "" : persistence.empty() ? "upgrade" : ", upgrade", "\r\n");
   }
-  writer.put("\r\n");
+  out.put("\r\n");
 }
 
 }  // namespace proxy

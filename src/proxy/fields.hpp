@@ -6,6 +6,7 @@
 #include <gw/message.hpp>
 
 #include "h1/codec.hpp"
+#include "proxy/head_text.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -30,7 +31,7 @@ void remove_nominated(Headers& headers);
 /// trusted is there, so that neither stages nor upstreams see it.
 void remove_forwarded(Headers& headers);
 
-/// Appends "name: value\r\n".
+/// Appends "name: value\r\n", of trailers.
 void append_field(std::string& out, std::string_view name, std::string_view value);
 /// Appends the end of a chunked body with its trailers (RFC 9112 7.1).
 void append_last_chunk(std::string& out, const Headers& trailers);
@@ -48,8 +49,7 @@ struct ForwardedFor {
 /// fields, and with Via (RFC 9110 7.6.3), X-Forwarded-* and, for an upgrade, Connection and Upgrade.
 /// X-Forwarded-* and Forwarded that are still there were said by a trusted peer or a stage: they are
 /// kept and completed (docs/client_address.md). `upgrade` is what is offered to the upstream; empty: nothing.
-void append_forwarded_fields(std::string& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym,
-                             std::string_view upgrade);
+void append_forwarded_fields(HeadText& out, const Request& request, const ForwardedFor& from, std::string_view pseudonym, std::string_view upgrade);
 
 /// The protocols of a client's Upgrade fields that are among `allowed`, as a list in the client's order (RFC 9110 7.8). They compare
 /// without case, and with their versions.
@@ -62,7 +62,7 @@ bool is_websocket_supported(const Headers& headers, std::string_view offered);
 bool is_switch_to(const Headers& headers, std::string_view offered);
 
 /// Appends how the end of a request's content is told, and the end of the head. `size` is that of the content, if known.
-void append_request_framing(std::string& out, Method method, bool has_content, std::optional<std::uint64_t> size);
+void append_request_framing(HeadText& out, Method method, bool has_content, std::optional<std::uint64_t> size);
 
 /// Whether `request` came through the gateway called `pseudonym` before.
 bool is_loop(const Request& request, std::string_view pseudonym);
@@ -78,7 +78,7 @@ struct ResponseFraming {
 /// Appends status line and fields of a response to a client. Framing fields of `response` are left
 /// out, except the Content-Length of a response without body to HEAD, or with 304; Date is added if
 /// there is none (RFC 9110 6.6.1).
-void append_response_head(std::string& out, const Response& response, const ResponseFraming& framing, std::string_view date);
+void append_response_head(HeadText& out, const Response& response, const ResponseFraming& framing, std::string_view date);
 
 }  // namespace proxy
 }  // namespace v0

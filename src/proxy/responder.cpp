@@ -11,20 +11,33 @@ namespace proxy {
 
 using detail::ContextAccess;
 
+namespace {
+
+constexpr std::size_t with_head_most = 1024;
+
+}  // namespace
+
 Responder::Sending Responder::begin() {
   Context& c = s_.exchange.context;
   try {
-    compose();
-    pieces_.clear();
-    pieces_.add(head_);
+    const ResponseFraming framing = frame();
     const std::optional<Chunk> first = has_ended_ ? std::nullopt : c.res.body.ready();
-    if (first && !add_chunk(*first)) return Sending::failed;
+    // Not sooner: a body may be user code, and let another response compose its head in the same memory.
+    HeadText& head = s_.worker.head;
+    head.clear();
+    append_response_head(head, c.res, framing, s_.worker.date());
+    // To copy little content behind the head costs less than to gather two pieces.
+    const bool goes_with_head = first && framing_ == h1::Framing::length && first->size() <= with_head_most;
+    if (goes_with_head) head.put(*first);
+    pieces_.clear();
+    pieces_.add(head.text());
+    if (first && !(goes_with_head ? count_chunk(*first) : add_chunk(*first))) return Sending::failed;
   } catch (...) {
     return note_thrown(std::current_exception());
   }
   ContextAccess::set_head_sent(c);
   const std::error_code ec = pieces_.write_now(*s_.transport);
-  if (ec != asio::error::would_block) s_.worker.head = std::move(head_);
+  if (ec == asio::error::would_block) head_ = std::move(s_.worker.head);
   if (ec && ec != asio::error::would_block) return Sending::failed;
   return !ec && has_ended_ ? Sending::done : Sending::waiting;
 }
@@ -61,8 +74,8 @@ Responder::Sending Responder::note_thrown(const std::exception_ptr& thrown) {
   return Sending::failed;
 }
 
-// Decides how the response ends and composes its head.
-void Responder::compose() {
+// Decides how the response ends.
+ResponseFraming Responder::frame() {
   Context& c = s_.exchange.context;
   Response& r = c.res;
 
@@ -86,22 +99,26 @@ void Responder::compose() {
                                                 (!s_.codec->expects_continue() || s_.has_sent_continue));
   keep_alive_ = framing.keep_alive = s_.codec->keep_alive() && framing_ != h1::Framing::until_close && is_body_bounded && !s_.worker.is_draining && !s_.is_last &&
                                      !(c.failure() && c.failure()->origin == Origin::client && s_.failure);
-  head_ = std::move(s_.worker.head);
-  head_.clear();
-  append_response_head(head_, r, framing, s_.worker.date());
+  return framing;
 }
 
-// Adds a piece of the body, framed, and notes its end. False if it is not the body that was announced.
+// Counts a piece of a body of known size. False if it is not the body that was announced.
+bool Responder::count_chunk(Chunk chunk) {
+  Context& c = s_.exchange.context;
+  // The size ends the body with its last byte; a source that lied about it cannot be passed on.
+  const std::uint64_t left = length_ - c.bytes_sent();
+  if (chunk.size() > left || (chunk.empty() && left > 0)) return false;
+  ContextAccess::add_bytes_sent(c, chunk.size());
+  has_ended_ = chunk.size() == left;
+  return true;
+}
+
+// Adds a piece of the body, framed, and notes its end. False as `count_chunk`.
 bool Responder::add_chunk(Chunk chunk) {
   Context& c = s_.exchange.context;
   if (framing_ == h1::Framing::length) {
-    // A known size ends the body with its last byte; a source that lied about it cannot be passed on.
-    const std::uint64_t left = length_ - c.bytes_sent();
-    if (chunk.size() > left || (chunk.empty() && left > 0)) return false;
-    ContextAccess::add_bytes_sent(c, chunk.size());
-    has_ended_ = chunk.size() == left;
     pieces_.add(chunk);
-    return true;
+    return count_chunk(chunk);
   }
   ContextAccess::add_bytes_sent(c, chunk.size());
   has_ended_ = chunk.empty();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "h1/codec.hpp"
+#include "proxy/fields.hpp"
 #include "proxy/gather.hpp"
 #include "proxy/pace.hpp"
 
@@ -36,14 +37,15 @@ class Responder {
   bool keep_alive() const noexcept { return keep_alive_; }
 
  private:
-  void compose();
+  ResponseFraming frame();
+  bool count_chunk(Chunk chunk);
   bool add_chunk(Chunk chunk);
   Task<Sending> stream();
   Task<bool> write(Pace& pace);
   Sending note_thrown(const std::exception_ptr& thrown);
 
   Session& s_;
-  std::string head_;
+  HeadText head_;                    // while it waits to be written
   std::string framed_;               // chunk framing of the body
   Gather pieces_;                    // what is being written
   h1::Framing framing_ = h1::Framing::none;

@@ -115,10 +115,10 @@ Task<> Session::interim(const Response& response) {
   // HTTP/1.0 knows no interim responses (RFC 9110 15.2).
   if (exchange.context.req.version == Version::http10) co_return;
   if (response.status == 100) has_sent_continue = true;
-  std::string head;
+  HeadText head;
   append_response_head(head, response, {}, {});
   Gather hint;
-  hint.add(head);
+  hint.add(head.text());
   // An error shows itself when the final response is written.
   co_await hint.write(*transport, timeouts.client_write);
 }

@@ -108,13 +108,14 @@ void Call::keep(std::string_view content) {
 }
 
 // The whole body behind the head.
-void Call::compose_replay() {
+void Call::compose_replay(HeadText& out) {
   tail_.clear();
   first_content_ = kept_;
   is_upload_complete_ = true;
   if (body_size_) return;
   if (!kept_.empty()) {
-    h1::append_chunk_head(head_, kept_.size());
+    h1::append_chunk_head(tail_, kept_.size());
+    out.put(tail_);
     tail_ = "\r\n";
   }
   append_last_chunk(tail_, body_.trailers());

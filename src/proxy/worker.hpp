@@ -14,6 +14,7 @@
 #include "net/wheel.hpp"
 #include "proxy/buffer.hpp"
 #include "proxy/client_table.hpp"
+#include "proxy/head_text.hpp"
 #include "proxy/metrics.hpp"
 #include "proxy/recycled.hpp"
 #include "proxy/upstream_state.hpp"
@@ -94,7 +95,7 @@ class Worker {
   BufferStore buffers;
   /// Where heads are composed: nearly always one is written at once, and the next takes the same memory. Who has to wait keeps what is
   /// in it, by moving it away.
-  std::string head;
+  HeadText head;
   UpstreamPool pool;
   Recycled<std::unique_ptr<Call>> free_calls;
   Recycled<std::unique_ptr<Session>> free_sessions;

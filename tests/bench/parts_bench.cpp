@@ -132,7 +132,7 @@ void headers_forward(benchmark::State& state) {
   gw::h1::RequestCodec codec{gw::Limits()};
   gw::Request request;
   if (!codec.head(request_head, request)) std::abort();
-  std::string out;
+  gw::proxy::HeadText out;
   measure(state, 1, [&] {
     out.clear();
     gw::proxy::append_forwarded_fields(out, request, {"10.0.0.1", request.authority(), "http", 80, {}}, "gw", "");

@@ -45,13 +45,14 @@ void check_forwarded(const gw::h1::RequestCodec& codec, const gw::Request& reque
   stripped.method = request.method;
   stripped.version = request.version;
   stripped.headers = std::move(headers);
-  std::string head(gw::to_string(request.method));
-  head.append(" ").append(request.target()).append(" HTTP/1.1\r\nHost: upstream\r\n");
+  gw::proxy::HeadText text;
+  text.put(gw::to_string(request.method), " ", request.target(), " HTTP/1.1\r\nHost: upstream\r\n");
   const bool has_content = codec.framing() != gw::h1::Framing::none;
   const auto size = codec.framing() == gw::h1::Framing::length ? std::optional(codec.length()) : std::nullopt;
   const std::string_view upgrade = codec.wants_upgrade() && !has_content ? "websocket" : "";
-  gw::proxy::append_forwarded_fields(head, stripped, {"10.0.0.1", request.authority(), "http", 80, {}}, "gw", upgrade);
-  gw::proxy::append_request_framing(head, request.method, has_content, size);
+  gw::proxy::append_forwarded_fields(text, stripped, {"10.0.0.1", request.authority(), "http", 80, {}}, "gw", upgrade);
+  gw::proxy::append_request_framing(text, request.method, has_content, size);
+  const std::string head(text.text());
 
   gw::Limits wide;
   wide.head = wide.target = 1 << 30;

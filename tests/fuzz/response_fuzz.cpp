@@ -31,8 +31,9 @@ void check_relayed(const gw::h1::ResponseCodec& codec, gw::Response& response, g
   using gw::h1::Framing;
   gw::proxy::strip_hop_by_hop(response.headers, response.status == 101);
   const Framing framing = codec.framing() == Framing::until_close ? Framing::chunked : codec.framing();
-  std::string head;
-  gw::proxy::append_response_head(head, response, {framing, codec.length(), true, gw::Version::http11}, "Thu, 01 Jan 1970 00:00:00 GMT");
+  gw::proxy::HeadText text;
+  gw::proxy::append_response_head(text, response, {framing, codec.length(), true, gw::Version::http11}, "Thu, 01 Jan 1970 00:00:00 GMT");
+  const std::string head(text.text());
 
   gw::Limits wide;
   wide.head = 1 << 30;

@@ -40,8 +40,9 @@ std::string forwarded(std::string_view fields, const proxy::ForwardedFor& from, 
   request.version = version;
   request.headers = fields_of(fields);
   proxy::remove_nominated(request.headers);
-  std::string out;
-  proxy::append_forwarded_fields(out, request, from, "gw-1", upgrade);
+  proxy::HeadText head;
+  proxy::append_forwarded_fields(head, request, from, "gw-1", upgrade);
+  const std::string_view out = head.text();
   std::string text;
   for (std::size_t at = 0; at < out.size();) {
     const std::size_t end = out.find("\r\n", at);
@@ -57,9 +58,9 @@ const proxy::ForwardedFor nobody{"", "", "http", 0, ""};
 const proxy::ForwardedFor client{"192.0.2.7", "example.com:8000", "http", 8000, "192.0.2.7"};
 
 std::string head_of(const Response& response, const proxy::ResponseFraming& framing) {
-  std::string out;
+  proxy::HeadText out;
   proxy::append_response_head(out, response, framing, "Sun, 06 Nov 1994 08:49:37 GMT");
-  return out;
+  return std::string(out.text());
 }
 
 }  // namespace
@@ -100,9 +101,9 @@ TEST_CASE("fields: what Connection names is gone before stages add fields of tha
   proxy::remove_nominated(request.headers);
   CHECK(text_of(request.headers) == "Connection: close, x-tenant, host|Host: a");
   request.headers.set("X-Tenant", "blue");
-  std::string out;
+  proxy::HeadText out;
   proxy::append_forwarded_fields(out, request, {}, "gw-1", {});
-  CHECK(out == "X-Tenant: blue\r\nVia: 1.1 gw-1\r\n");
+  CHECK(out.text() == "X-Tenant: blue\r\nVia: 1.1 gw-1\r\n");
 }
 
 TEST_CASE("fields: Upgrade stays where a 101 needs it") {
@@ -363,10 +364,40 @@ TEST_CASE("fields: the end of a chunked body carries the trailers") {
 }
 
 TEST_CASE("fields: a length of any size is written whole") {
-  std::string out;
+  proxy::HeadText out;
   proxy::append_request_framing(out, gw::Method::post, true, 0);
-  CHECK(out == "Content-Length: 0\r\n\r\n");
+  CHECK(out.text() == "Content-Length: 0\r\n\r\n");
   out.clear();
   proxy::append_request_framing(out, gw::Method::post, true, 18446744073709551615u);
-  CHECK(out == "Content-Length: 18446744073709551615\r\n\r\n");
+  CHECK(out.text() == "Content-Length: 18446744073709551615\r\n\r\n");
+}
+
+TEST_CASE("fields: a line is written alike, however it was received") {
+  Request request(gw::Method::get, "/");
+  // Names and values lie in the text that was received, with other bytes between and behind them.
+  const std::string_view received = "A: 1\r\nB:\t2\r\nC:3\r\nD:   4\r\nE: \r\nF:";
+  for (const auto& [name, value] : {std::pair{0, 3}, {6, 9}, {12, 14}, {17, 22}, {25, 28}, {30, 32}})
+    request.headers.borrow(received.substr(static_cast<std::size_t>(name), 1), received.substr(static_cast<std::size_t>(value), name < 25 ? 1 : 0));
+  proxy::HeadText out;
+  proxy::append_forwarded_fields(out, request, {}, "gw-1", {});
+  CHECK(out.text() == "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: \r\nF: \r\nVia: 1.1 gw-1\r\n");
+}
+
+TEST_CASE("fields: a text of any size is put whole") {
+  proxy::HeadText out;
+  const std::string piece(1000, 'x');
+  std::string all;
+  for (int i = 0; i < 20; ++i) {
+    out.put("<", piece, "", std::string_view(), ">");
+    all += "<" + piece + ">";
+  }
+  CHECK(out.text() == all);
+  const char* const where = out.text().data();
+  proxy::HeadText taken = std::move(out);
+  CHECK(taken.text() == all);
+  CHECK(taken.text().data() == where);
+  CHECK(out.text().empty());
+  out.put("next");
+  CHECK(out.text() == "next");
+  CHECK(taken.text() == all);
 }

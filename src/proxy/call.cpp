@@ -1,6 +1,7 @@
 #include "proxy/call.hpp"
 
 #include "proxy/fields.hpp"
+#include "proxy/snapshot.hpp"
 
 namespace gw {
 inline namespace v0 {
@@ -22,7 +23,7 @@ Task<> Caller::interim(const Response&) { co_return; }
 
 Call::Call(Worker& worker) : worker_(worker) {}
 
-Call& Call::begin(Worker& worker, Calls& calls, const UpstreamState& upstream, Parts parts, const Limits& limits) {
+Call& Call::begin(Worker& worker, Calls& calls, const UpstreamState& upstream, const Parts& parts, const Snapshot& snapshot) {
   std::unique_ptr<Call> call = worker.take_call();
   call->users_ = 1;
   call->calls_ = &calls;
@@ -35,8 +36,12 @@ Call& Call::begin(Worker& worker, Calls& calls, const UpstreamState& upstream, P
   call->is_repeatable_ = parts.is_repeatable || upstream.options.retries.all_methods;
   call->hash_ = parts.hash;
   call->cookie_ = parts.cookie;
-  call->body_ = std::move(parts.body);
-  if (!call->codec_ || call->limits_ != limits) call->codec_.emplace(call->limits_ = limits);
+  if (!parts.body.empty()) call->body_ = std::move(parts.body);
+  if (call->codec_of_ != snapshot.number) {
+    call->codec_.emplace(snapshot.limits);
+    call->codec_of_ = snapshot.number;
+    call->head_limit_ = snapshot.limits.head;
+  }
   return *call.release();
 }
 
@@ -233,7 +238,7 @@ Call::Step Call::advance_head(Response& response, bool is_readable) {
   if (std::exchange(is_try_over_, false)) return fail(upstream_failure(Error::upstream_timeout));
   if (is_readable) {
     // Not sooner: most answers are passed on at once, so that the next one finds the same block in the processor's caches.
-    if (buffer_.capacity() == 0) buffer_ = worker_.buffers.take(buffer_size(limits_.head));
+    if (buffer_.capacity() == 0) buffer_ = worker_.buffers.take(buffer_size(head_limit_));
     buffer_.make_room();
     std::error_code ec;
     const std::size_t n = lease_.transport().read(buffer_.room(), ec);
@@ -355,7 +360,7 @@ void Call::reset() {
   kept_.clear();
   if (kept_.capacity() > 16 * 1024) kept_.shrink_to_fit();
   began_ = {};
-  body_ = Body();
+  body_.clear();
   body_size_.reset();
   uploaded_ = 0;
   first_content_ = {};

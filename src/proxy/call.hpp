@@ -62,7 +62,7 @@ class Call final : public Body::Source {
   /// What is to be sent, beside the head.
   struct Parts {
     Method method;
-    Body body;
+    Body& body;                ///< taken over
     std::string_view upgrade;  ///< the protocols that are offered, which live until `run` ends; empty: none
     /// Other deadlines than the upstream's, which outlive the call; `idle` of them is not used. Null: the upstream's.
     const UpstreamTimeouts* timeouts = nullptr;
@@ -76,7 +76,7 @@ class Call final : public Body::Source {
 
   /// A call from the worker's store, to be `run`. The upstream lives as long as the client's request. It goes back there by itself: when `run` fails, or
   /// once the body of the response is dropped.
-  static Call& begin(Worker& worker, Calls& calls, const UpstreamState& upstream, Parts parts, const Limits& limits);
+  static Call& begin(Worker& worker, Calls& calls, const UpstreamState& upstream, const Parts& parts, const Snapshot& snapshot);
 
   /// Sends the request and reads the head of the response into `response`, with hop-by-hop fields
   /// removed (RFC 9110 7.6.1) and this call as body; its fields are views that live as long as that
@@ -224,7 +224,8 @@ class Call final : public Body::Source {
   // The connection, and what was read from it.
   Lease lease_;
   std::optional<h1::ResponseCodec> codec_;
-  Limits limits_;
+  std::uint64_t codec_of_ = 0;     // the snapshot whose limits it has
+  std::size_t head_limit_ = 0;     // one of them
   Buffer buffer_;
 
   // How far it is, up to the head of the response.

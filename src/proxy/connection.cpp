@@ -230,7 +230,7 @@ bool Connection::begin_request() {
   Session& s = *session_;
   s.exchange.begin(peer());
   if (s.head_began) ContextAccess::set_started(s.exchange.context, *std::exchange(s.head_began, std::nullopt));
-  const std::uint64_t most = s.limits.requests_per_connection;
+  const std::uint64_t most = s.exchange.snapshot().limits.requests_per_connection;
   s.is_last = ++requests_ >= most && most > 0;
   if (s.is_last) worker_.counters.reached(Limit::requests_per_connection);
   begin_body();

@@ -29,7 +29,7 @@ void append_request_line(HeadText& out, const Request& request, std::string_view
 /// What a call has to know of the request `r`, made for the client of `c`.
 Call::Parts parts_of(const UpstreamOptions& options, Request& r, const Context& c) {
   const bool is_repeatable = is_idempotent(r.method) || r.headers.has("idempotency-key");
-  Call::Parts parts{r.method, std::move(r.body), {}, nullptr, false, is_repeatable};
+  Call::Parts parts{r.method, r.body, {}, nullptr, false, is_repeatable};
   if (options.balance == Balance::maglev)
     if (const auto value = value_of(options.hash, c)) parts.hash = hash_of(*value);
   if (options.sticky) parts.cookie = cookie_of(c.req.headers, options.sticky->cookie).value_or(std::string_view{});
@@ -110,7 +110,7 @@ Call& Exchange::begin_call(const Forward& forward) {
   parts.upgrade = offer_;
   parts.timeouts = &timeouts;
   parts.expects_continue = expects_continue;
-  Call& call = Call::begin(worker_, calls, *forward.upstream_, std::move(parts), snapshot().limits);
+  Call& call = Call::begin(worker_, calls, *forward.upstream_, parts, snapshot());
   forwarded_ = &call;
   return call;
 }
@@ -298,7 +298,7 @@ Task<Result<Response>> Exchange::send(const Upstream& upstream, Request request)
   if (found == snapshot().upstreams.end()) co_return Failure(Error::no_endpoint);
   Sender sender(request, found->second->options.base_path, worker_.shared.pseudonym);
   Response response;
-  Call& call = Call::begin(worker_, calls, *found->second, parts_of(found->second->options, request, context), snapshot().limits);
+  Call& call = Call::begin(worker_, calls, *found->second, parts_of(found->second->options, request, context), snapshot());
   co_await call.run(sender, response);
   if (!sender.outcome()) co_return sender.outcome().error();
   co_return response;

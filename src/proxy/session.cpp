@@ -14,8 +14,9 @@ void Session::begin(Connection& c, Transport& t) {
   head_began.reset();
   const Snapshot& s = **worker.snapshot;
   use_gateway_bounds();
-  if (!codec || limits != s.limits) codec.emplace(limits = s.limits);
-  buffer = worker.buffers.take(buffer_size(limits.head));
+  if (codec_of != s.number) codec.emplace(s.limits);
+  codec_of = s.number;
+  buffer = worker.buffers.take(buffer_size(s.limits.head));
 }
 
 void Session::use_gateway_bounds() {

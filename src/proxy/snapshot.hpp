@@ -9,6 +9,7 @@
 #include "proxy/metrics.hpp"
 #include "proxy/upstream_state.hpp"
 
+#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <deque>
@@ -65,6 +66,7 @@ struct Snapshot {
   /// The metrics must outlive it.
   Snapshot(Timeouts t, Limits l, std::vector<Stage> gateway_stages, Metrics& metrics);
 
+  const std::uint64_t number = ++made_;  ///< no other of the process has it, above zero
   const Timeouts timeouts;
   const Limits limits;
   const Pipeline unrouted;              ///< the gateway's stages, for requests without a route
@@ -93,6 +95,7 @@ struct Snapshot {
   std::vector<EndpointStatus> endpoints() const;
 
  private:
+  static inline std::atomic<std::uint64_t> made_{0};
   mutable HeldCounters held_counters_;
 };
 

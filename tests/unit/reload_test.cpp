@@ -10,6 +10,7 @@
 #include <fstream>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -310,6 +311,39 @@ TEST_CASE("reload: of the settings for all routes code keeps those that it has c
     CHECK(app.config().wrong_method == 405);
     CHECK(app.config().name_servers == std::vector<std::string>{"127.0.0.1:5302"});
   }
+}
+
+TEST_CASE("reload: new limits hold for the next request, also on connections that are there already") {
+  TestServer upstream;
+  gw::Gateway app;
+  app.config().workers = 1;
+  app.prefix("/").forward("http://" + upstream.address());
+  const gw::Server server = app.start("127.0.0.1:0");
+  const std::string field = "X-Large: " + std::string(2000, 'x') + "\r\n";
+  std::optional<gw_test::Socket> connection;
+  // What a client gets whose head, or the head of whose response, has the field.
+  const auto ask = [&](HttpClient& client, bool in_request) {
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n" + (in_request ? field : "") + "\r\n");
+    if (in_request && app.config().limits.head < 2000) return client.read_reply().status;
+    if (!connection) connection.emplace(upstream.accept());
+    connection->read_until("\r\n\r\n");
+    connection->send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + (in_request ? "" : field) + "\r\n");
+    return client.read_reply().status;
+  };
+  HttpClient first(server.port()), second(server.port());
+  CHECK(ask(first, true) == 200);
+  CHECK(ask(second, false) == 200);
+  gw::Config narrow = app.config();
+  narrow.limits.head = narrow.limits.target = 1024;
+  app.apply(narrow);
+  CHECK(ask(first, true) == 431);
+  CHECK(ask(second, false) == 502);
+  connection.reset();
+  gw::Config wide = app.config();
+  wide.limits = {};
+  app.apply(wide);
+  CHECK(ask(second, false) == 200);
+  CHECK(ask(second, true) == 200);
 }
 
 TEST_CASE("reload: upstream connections survive a configuration that keeps their address") {

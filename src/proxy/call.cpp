@@ -83,9 +83,12 @@ Task<> Call::run(Caller& caller, Response& response) {
         if (&lease_.endpoint() != member_->endpoint.get()) change_member(*second);
       }
       // 3. Send the head and what is there of the body; the rest of the body uploads beside.
-      step_ = send(caller, response);
+      step_ = send(caller, response, std::chrono::steady_clock::now());
     }
-    if (step_ == Step::writing) step_ = sent(co_await pieces_.write(lease_.transport(), timeouts_->body), response);
+    if (step_ == Step::writing) {
+      const std::error_code ec = co_await pieces_.write(lease_.transport(), timeouts_->body);
+      step_ = sent(ec, response, std::chrono::steady_clock::now());
+    }
 
     // 4. Read the head of the response, even if not all could be sent: it may say why.
     while (step_ == Step::blocked || step_ == Step::interim) {
@@ -104,7 +107,7 @@ Task<> Call::run(Caller& caller, Response& response) {
   conclude(caller, response);
 }
 
-bool Call::begin_now(Caller& caller, Response& response) {
+bool Call::begin_now(Caller& caller, Response& response, Time now) {
   if (upstream_->is_guarded() && !enter()) return false;
   try {
     prepare();
@@ -115,7 +118,7 @@ bool Call::begin_now(Caller& caller, Response& response) {
   if (!outcome_) return false;
   reuse_lease();
   if (!lease_) return false;
-  step_ = send(caller, response);
+  step_ = send(caller, response, now);
   if (step_ != Step::blocked) return false;
   caller_ = &caller;
   response_ = &response;
@@ -186,7 +189,7 @@ void Call::reuse_lease() {
   while (lease_ && is_suspect() && !lease_.transport().is_quiet());
 }
 
-Call::Step Call::send(const Caller& caller, Response& response) {
+Call::Step Call::send(const Caller& caller, Response& response, Time now) {
   if (lease_.is_reused()) counters().reused.add();
   compose_head(caller, worker_.head);
   pieces_.clear();
@@ -200,7 +203,7 @@ Call::Step Call::send(const Caller& caller, Response& response) {
   }
   is_nothing_sent_ = static_cast<bool>(ec);
   if (is_nothing_sent_) return fail(upstream_failure(Error::upstream_reset, lease_.is_reused() ? Retry::fresh : Retry::no));
-  return sent(ec, response);
+  return sent(ec, response, now);
 }
 
 Call::Step Call::fail(Failure failure) {
@@ -208,9 +211,9 @@ Call::Step Call::fail(Failure failure) {
   return Step::failed;
 }
 
-Call::Step Call::sent(std::error_code ec, Response& response) {
+Call::Step Call::sent(std::error_code ec, Response& response, Time now) {
   if (!ec) begin_upload();
-  begin_head();
+  begin_head(now);
   return advance_head(response, false);
 }
 
@@ -222,9 +225,9 @@ void Call::compose_head(const Caller& caller, HeadText& out) {
   if (is_upload_begun_) compose_replay(out);
 }
 
-void Call::begin_head() {
+void Call::begin_head(Time now) {
   codec_->reset(method_);
-  sent_ = std::chrono::steady_clock::now();
+  sent_ = now;
   if (began_ == std::chrono::steady_clock::time_point()) began_ = sent_;
   last_ = sent_ + timeouts_->first_byte;
   if (sent_ != began_) last_ = std::min(last_, began_ + upstream_->options.retries.total);

@@ -57,6 +57,8 @@ struct Calls {
 /// keeps the call alive until it has ended. Calls are recycled by their worker.
 class Call final : public Body::Source {
  public:
+  using Time = std::chrono::steady_clock::time_point;
+
   explicit Call(Worker& worker);
 
   /// What is to be sent, beside the head.
@@ -88,9 +90,9 @@ class Call final : public Body::Source {
   std::string_view sticky_value() const noexcept { return member_ ? selection_->cookie_of(*member_) : std::string_view(); }
 
   /// Begins what `run` does, with the same effects. True: the request was sent, and `caller` hears `received` or `stalled` when there is
-  /// something to read; both arguments must live until then. False: `run` has to go on with it. What the request's body throws is passed on,
-  /// and ends the call.
-  bool begin_now(Caller& caller, Response& response);
+  /// something to read; both must live until then. `now` is the time, or was it a moment ago. False: `run` has to go on with it. What the
+  /// request's body throws is passed on, and ends the call.
+  bool begin_now(Caller& caller, Response& response, Time now);
 
   /// Whether the request may be sent again, whatever became of it.
   bool is_repeatable() const noexcept { return is_repeatable_; }
@@ -149,9 +151,9 @@ class Call final : public Body::Source {
   void end_retry();
   void keep(std::string_view content);
   void reuse_lease();
-  Step send(const Caller& caller, Response& response);
-  Step sent(std::error_code ec, Response& response);
-  void begin_head();
+  Step send(const Caller& caller, Response& response, Time now);
+  Step sent(std::error_code ec, Response& response, Time now);
+  void begin_head(Time now);
   static void head_arrived(void* self, Wake why);
   bool may_replace_lease() const noexcept;
   void conclude(Caller& caller, Response& response);
@@ -215,7 +217,7 @@ class Call final : public Body::Source {
   bool keeps_body_ = false;         // all that was uploaded so far is kept
   bool is_kept_whole_ = false;
   bool is_detached_ = false;        // what is uploaded is only kept, the connection is gone
-  std::chrono::steady_clock::time_point began_;  // when the first try was sent
+  Time began_;  // when the first try was sent
   struct Wait;
   Wait* waits_ = nullptr;           // what `run` waits for between two tries
   Lease::Connecting* connecting_ = nullptr;
@@ -235,9 +237,9 @@ class Call final : public Body::Source {
   Caller* caller_ = nullptr;       // who waits without a coroutine, and where the head goes
   Response* response_ = nullptr;
   Result<> outcome_;
-  std::chrono::steady_clock::time_point sent_;     // when the request was, but for an upload
-  std::chrono::steady_clock::time_point give_up_;  // on this try, perhaps
-  std::chrono::steady_clock::time_point last_;     // on all
+  Time sent_;     // when the request was, but for an upload
+  Time give_up_;  // on this try, perhaps
+  Time last_;     // on all
   bool has_received_ = false;      // anything on this connection
   int interim_ = 0;                // how many interim responses
   std::size_t interim_size_ = 0;   // of the present one

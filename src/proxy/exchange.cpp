@@ -224,7 +224,9 @@ Exchange::Progress Exchange::forward_now() {
     // A body that a stage has wrapped may throw.
     std::exception_ptr thrown;
     try {
-      tells_client_ = call.begin_now(*this, context.res);
+      // A look at the clock would show what it did, unless stages have run, which may take their time.
+      const auto now = reached_ == 0 ? ContextAccess::received(context) : std::chrono::steady_clock::now();
+      tells_client_ = call.begin_now(*this, context.res, now);
     } catch (...) {
       thrown = std::current_exception();
     }

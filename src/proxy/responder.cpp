@@ -13,7 +13,8 @@ using detail::ContextAccess;
 
 namespace {
 
-constexpr std::size_t with_head_most = 1024;
+// Up to here it costs less to copy content behind the head than to gather two pieces.
+constexpr std::size_t copied_most = 1024;
 
 }  // namespace
 
@@ -26,8 +27,7 @@ Responder::Sending Responder::begin() {
     HeadText& head = s_.worker.head;
     head.clear();
     append_response_head(head, c.res, framing, s_.worker.date());
-    // To copy little content behind the head costs less than to gather two pieces.
-    const bool goes_with_head = first && framing_ == h1::Framing::length && first->size() <= with_head_most;
+    const bool goes_with_head = first && framing_ == h1::Framing::length && first->size() <= copied_most;
     if (goes_with_head) head.put(*first);
     pieces_.clear();
     pieces_.add(head.text());

@@ -69,10 +69,12 @@ class HeadText {
     size_ += size;
   }
   [[gnu::noinline, gnu::cold]] void grow(std::size_t size) {
-    capacity_ = std::max({2 * capacity_, size_ + size, std::size_t{1024}});
-    std::unique_ptr<char[]> larger(new char[capacity_]);
+    const std::size_t capacity = std::max({2 * capacity_, size_ + size, std::size_t{1024}});
+    std::unique_ptr<char[]> larger(new char[capacity]);
     if (size_ > 0) std::memcpy(larger.get(), memory_.get(), size_);
     memory_ = std::move(larger);
+    // Not sooner: without memory nothing has changed, and the text may be used again.
+    capacity_ = capacity;
   }
   void swap(HeadText& other) noexcept {
     std::swap(memory_, other.memory_);

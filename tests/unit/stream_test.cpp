@@ -229,3 +229,56 @@ TEST_CASE("stream: a tunnel goes both ways until both sides have finished") {
   reading.join();
   CHECK(received == text);
 }
+
+TEST_CASE("stream: a body may let another request go on, and the head before it stays that of its response") {
+  struct Waking final : gw::Body::Source {
+    explicit Waking(gw::Event& e) : event(e) {}
+    std::optional<gw::Chunk> ready() override {
+      event.notify();
+      return gw::Chunk("text");
+    }
+    gw::Task<gw::Result<gw::Chunk>> read() override { co_return *ready(); }
+    std::optional<std::uint64_t> size() const override { return 4; }
+    gw::Event& event;
+  };
+  TestServer server;
+  gw::Event event;
+  std::promise<void> waits;
+  gw::Gateway app;
+  app.config().workers = 1;
+  const gw::Upstream up = app.upstream("up", {server.address()});
+  app.get("/first", [&](gw::Context& c) -> gw::Task<gw::Response> {
+    const gw::Result<gw::Response> r = co_await c.send(up, gw::Request(gw::Method::get, "/first"));
+    co_return gw::Response(r ? r->status : 500);
+  });
+  app.get("/waiting", [&](gw::Context& c) -> gw::Task<gw::Response> {
+    waits.set_value();
+    co_await event.wait();
+    const gw::Result<gw::Response> r = co_await c.send(up, gw::Request(gw::Method::get, "/behind-a-wait"));
+    co_return gw::Response(r ? r->status : 500);
+  });
+  app.get("/waking", [&](gw::Context& c) {
+    gw::Response r(200);
+    r.headers.add("X-Mine", "kept");
+    r.body = gw::Body(std::make_unique<Waking>(event));
+    c.reply(std::move(r));
+  });
+  const gw::Server gateway = app.start("127.0.0.1:0");
+  HttpClient waiting(gateway.port()), waking(gateway.port());
+  // There is a connection that takes a request at once.
+  waiting.send("GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
+  Socket connection = server.accept();
+  connection.read_until("\r\n\r\n");
+  connection.send("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+  CHECK(waiting.read_reply().status == 201);
+
+  waiting.send("GET /waiting HTTP/1.1\r\nHost: a\r\n\r\n");
+  waits.get_future().wait();
+  const Reply reply = waking.get("/waking");
+  CHECK(reply.status == 200);
+  CHECK(reply.headers.at("x-mine") == "kept");
+  CHECK(reply.body == "text");
+  CHECK(connection.read_until("\r\n\r\n").starts_with("GET /behind-a-wait HTTP/1.1\r\n"));
+  connection.send("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
+  CHECK(waiting.read_reply().status == 202);
+}

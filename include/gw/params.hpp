@@ -24,7 +24,7 @@ inline namespace v0 {
 /// freely. More than eight values need memory of their own.
 class Params {
  public:
-  Params() noexcept {}
+  Params() noexcept {}  ///< None.
   Params(const Params& other) { *this = other; }
   Params& operator=(const Params& other) {
     std::copy_n(other.inline_.begin(), std::min(other.size_, inline_.size()), inline_.begin());

@@ -23,7 +23,7 @@ template <class Key, class Connection>
 class Pool {
  public:
   Pool() = default;
-  Pool(const Pool&) = delete;
+  Pool(const Pool&) = delete;  ///< A connection is leased from one pool.
   Pool& operator=(const Pool&) = delete;
 
   /// How many connections one identity may have.

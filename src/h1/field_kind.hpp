@@ -12,6 +12,7 @@ namespace h1 {
 /// The fields that a gateway treats otherwise than others.
 enum class FieldKind : std::uint8_t {
   end_to_end,
+  // Up to transfer_encoding: is_hop_by_hop.
   hop_by_hop,         ///< RFC 9110 7.6.1, and "Proxy", which CGI servers mistake for a setting
   connection,         ///< hop-by-hop, and names more of them
   te,                 ///< hop-by-hop
@@ -28,7 +29,7 @@ enum class FieldKind : std::uint8_t {
 /// The kind of the field called `name`, without case. `name` is a token, or at least without controls.
 FieldKind kind_of(std::string_view name) noexcept;
 
-/// Whether fields of `kind` concern one connection only, whatever follows from the message; Upgrade is left to the caller.
+/// Whether fields of `kind` never go on. Upgrade, which a 101 keeps, is left to the caller.
 constexpr bool is_hop_by_hop(FieldKind kind) noexcept { return kind >= FieldKind::hop_by_hop && kind <= FieldKind::transfer_encoding; }
 
 }  // namespace h1

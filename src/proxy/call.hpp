@@ -226,7 +226,7 @@ class Call final : public Body::Source {
   // The connection, and what was read from it.
   Lease lease_;
   std::optional<h1::ResponseCodec> codec_;
-  std::uint64_t codec_of_ = 0;     // the snapshot whose limits it has
+  std::uint64_t codec_of_ = 0;     // the number of the snapshot whose limits it has; 0: there is none
   std::size_t head_limit_ = 0;     // one of them
   Buffer buffer_;
 

@@ -58,7 +58,7 @@ struct Session final : Body::Source, Client {
   std::uint32_t write_rate = 0;     ///< `Limits::write_rate`
   bool has_own_bounds = false;      ///< of the route; those of the next request are the gateway's again
   std::optional<h1::RequestCodec> codec;
-  std::uint64_t codec_of = 0;       ///< the snapshot whose limits it has
+  std::uint64_t codec_of = 0;       ///< the number of the snapshot whose limits it has; 0: there is none
   Buffer buffer;
   /// When the head began that did not come in one piece.
   std::optional<std::chrono::steady_clock::time_point> head_began;
